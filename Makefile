@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 # Programs that tests start find compiled modules, also where the environment forbids to write any: 0.3 s of CPU for each start.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow check check-code check-tests page-types robust protos bench bench-steering bench-tastes bench-video model tree locks sbom helm cluster-test picture audiocraft format clean
+.PHONY: help up test test-slow check check-code check-tests page-types robust protos bench bench-steering bench-tastes bench-video model tree locks sbom helm cluster-test picture audiocraft diffusers format clean
 
 help:  ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -98,6 +98,14 @@ audiocraft: .venv-audiocraft/.done  ## Installs AudioCraft into .venv-audiocraft
 .venv-audiocraft/.done: scripts/install_audiocraft.py pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory VENV=.venv-audiocraft .venv-audiocraft/.dev
 	@.venv-audiocraft/bin/python scripts/install_audiocraft.py
+	@touch $@
+
+diffusers: .venv-diffusers/.done  ## Installs diffusers into .venv-diffusers and runs its tests there.
+	@.venv-diffusers/bin/python -m pytest tests/diffusers_lane $(ARGS)
+
+.venv-diffusers/.done: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory VENV=.venv-diffusers .venv-diffusers/.dev
+	@.venv-diffusers/bin/python -m pip install --quiet --disable-pip-version-check diffusers==0.42.1
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.up pyproject.toml

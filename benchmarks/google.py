@@ -18,7 +18,8 @@ from tests.support.polling import eventually
 
 from benchmarks.video.goals import Figure, machine
 from resonance.errors import Overloaded
-from resonance.google import GoogleDoor, Kind, open_google
+from resonance.google.door import GoogleDoor, open_google
+from resonance.google.prices import Kind
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
@@ -72,7 +73,11 @@ async def _measure() -> list[Figure]:
 
 
 async def _knobs(server: GoogleServer) -> list[Figure]:
-    """From a control to its arrival at the server, and from a chunk's departure there to its arrival at the client, with the held tail."""
+    """From a control to its arrival at the server, from a chunk's departure there to its arrival at the client, and the held tail.
+
+    The server's own delay, from the control to the next chunk, is not in it.
+    """
+    server.sent_at.clear()
     door, parts = _open(server)
     listener, delays = _Listener(parts), []
     await eventually(lambda: len(listener.chunks) >= 3)
@@ -85,11 +90,25 @@ async def _knobs(server: GoogleServer) -> list[Figure]:
         await asyncio.sleep(0.03)
     await listener.stop()
     await door.close()
+    ways = _ways(server.sent_at, listener.chunks, round(server.chunk_s * RATE_HZ))
+    added = median(delays) + median(ways) + FADE_S
     return [
+        Figure.at_most("from a knob to Google's socket, ms, median", median(delays) * 1000, 50),
+        Figure.at_most("from a sample at Google's socket to the listener, ms, median", median(ways) * 1000, 50),
         Figure.at_most(
-            "from a knob to Google's socket and the held tail, ms, median", (median(delays) + FADE_S) * 1000, 150
-        )
+            "knob to ear, with the held tail and without the server's own delay, ms, median", added * 1000, 150
+        ),
     ]
+
+
+def _ways(sent_at: list[float], chunks: list[tuple[float, audio_pb2.AudioChunk]], size: int) -> list[float]:
+    """Seconds from the departure of each of the server's chunks to the arrival of its first sample."""
+    found = []
+    for number, departed in enumerate(sent_at):
+        arrived = next((at for at, one in chunks if one.sample_offset + one.sample_count > number * size), None)
+        if arrived is not None:
+            found.append(arrived - departed)
+    return found
 
 
 async def _cuts(server: GoogleServer) -> list[Figure]:
@@ -112,6 +131,7 @@ async def _cuts(server: GoogleServer) -> list[Figure]:
         Figure.all_of("cut sockets that were told", len(told), _CUTS),
         Figure.at_most("gaps longer than the buffer", sum("gap" in notice for notice in told), 0),
         Figure.at_most("largest step between samples, times the tone's own", step / tone, 3),
+        Figure.at_most("sockets of one performance open at once", server.sockets_open_max, 1),
     ]
 
 
@@ -132,21 +152,28 @@ async def _storm(server: GoogleServer) -> list[Figure]:
 
 
 async def _ceiling(server: GoogleServer) -> list[Figure]:
-    """Calls that race against a ceiling of ten of them."""
-    server.faults = []
-    door, _ = _open(server, google_usd_day_max=0.5, google_usd_owner_day_max=10.0, google_usd_request_max=10.0)
+    """Calls of two replicas that race against a ceiling of ten of them."""
+    server.faults, store = [], MemoryStore()
+    ceilings = {"google_usd_day_max": 0.5, "google_usd_owner_day_max": 10.0, "google_usd_request_max": 10.0}
+    doors = [_open(server, store, **ceilings)[0] for _ in range(2)]
     image = {"type": "image", "aspect_ratio": "1:1", "mime_type": "image/png"}
-    calls = [door.make("m", "x", response_format=image, kind=Kind.IMAGE, quantity=1.0) for _ in range(30)]
+    calls = [
+        door.make("m", "x", response_format=image, kind=Kind.IMAGE, quantity=1.0) for door in doors for _ in range(15)
+    ]
+    before = server.calls["interactions"]
     await asyncio.gather(*calls, return_exceptions=True)
-    spent = await door.spending.spent(owner="")
-    await door.close()
-    return [Figure.at_most("spent at a ceiling of $0.50 by 30 calls of $0.05 at once", spent.day_usd, 0.5)]
+    spent = await doors[0].spending.spent(owner="")
+    await asyncio.gather(*(door.close() for door in doors))
+    return [
+        Figure.at_most("spent at a ceiling of $0.50 by 30 calls of $0.05 of two replicas at once", spent.day_usd, 0.5),
+        Figure.at_most("calls that were made under it", server.calls["interactions"] - before, 10),
+    ]
 
 
-def _open(server: GoogleServer, **more: Any) -> tuple[GoogleDoor, LyriaPerformances]:
+def _open(server: GoogleServer, store: MemoryStore | None = None, **more: Any) -> tuple[GoogleDoor, LyriaPerformances]:
     known: dict[str, Any] = {"google_prices": "image=0.05,live_s=0.001@2026-11-30", "google_usd_request_max": 50.0}
     known |= {"google_usd_owner_day_max": 1000.0, "google_usd_day_max": 1000.0}
-    store = MemoryStore()
+    store = store or MemoryStore()
     door = open_google(Settings(gemini_api_key=KEY, gemini_url=server.url, **known | more), store)
     assert door is not None
     words = LyriaWords(Vectors(store, model_digest="none", item_max=1))

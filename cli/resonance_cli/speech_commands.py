@@ -19,13 +19,14 @@ from resonance.audio.provenance import speech_texts
 from resonance.client import AsyncClient
 from resonance.client.client import DEFAULT_ADDRESS
 from resonance.client.take_reader import read_take
-from resonance.errors import NotFound, invalid_field
+from resonance.errors import NotFound
 from resonance.ids import sha256_hex
 from resonance.rpc.calls import stream_call
 from resonance.settings import read_settings
 from resonance.v1 import generate_pb2
 from resonance_cli.clients import open_async_client
 from resonance_cli.output import open_output
+from resonance_cli.script_parts import parse_section
 from resonance_cli.song_file import read_choice
 from resonance_cli.terminal import Address, AsJson, console, exit_on_error, warn
 
@@ -75,9 +76,10 @@ def narrate(
     """Speaks a script over a take, which becomes a new take, and writes that one."""
     with exit_on_error():
         choice = read_choice(out, name=form, raw=False, level=True)
-        sections = [_parse_section(to_text(part, field="script")) for part in script]
+        sections = [parse_section(to_text(part, field="script")) for part in script]
 
         async def make(client: AsyncClient) -> tuple[generate_pb2.Take, bytes]:
+            await _tell_estimate(client, voice, [text for text, _ in sections])
             made = await client.speech.narrate(take, sections, voice=voice, speed=speed)
             return made, await _read_pcm(client, made.request_id)
 
@@ -93,7 +95,8 @@ def narrate(
             sample_rate_hz=audio.sample_rate_hz,
             channel_count=max(1, audio.channel_count),
         )
-        console.print(f"{out}: take {made.request_id}, {len(made.narration.sentences)} sentences")
+        cost = f", about ${made.cost_usd:.4f}" if made.cost_usd else ""
+        console.print(f"{out}: take {made.request_id}, {len(made.narration.sentences)} sentences{cost}")
 
 
 @app.command()
@@ -127,6 +130,16 @@ def _ask(address: str, work: Callable[[AsyncClient], Awaitable[Result]]) -> Resu
     return asyncio.run(run())
 
 
+async def _tell_estimate(client: AsyncClient, voice_id: str, texts: list[str]) -> None:
+    """Says what a script will cost before any of it is spoken, where its voice costs something."""
+    if not voice_id:
+        return
+    found = [voice for voice in await client.speech.voices() if voice.voice_id == voice_id and voice.price_usd]
+    for voice in found:
+        usd = voice.price_usd * sum(map(len, texts)) / 1000
+        console.print(f"about ${usd:.4f} (price of {voice.price_day}); the words leave this installation")
+
+
 async def _read_pcm(client: AsyncClient, request_id: str) -> bytes:
     """The verified samples of a stored take."""
     asked = generate_pb2.StreamTakeRequest(request_id=request_id)
@@ -135,16 +148,6 @@ async def _read_pcm(client: AsyncClient, request_id: str) -> bytes:
         async for response in read_take(responses):
             parts.append(response.chunk.data)
     return b"".join(parts)
-
-
-def _parse_section(text: str) -> tuple[str, float | None]:
-    """A part of a script: `12: words` or `12.5: words` begins at that second."""
-    start, colon, words = text.partition(":")
-    if not colon or not start.strip().replace(".", "", 1).isdecimal():
-        return text, None
-    if not words.strip():
-        raise invalid_field("script", "EMPTY", f"there are no words after {start}:")
-    return words.strip(), float(start)
 
 
 def _write(

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     engine_api_key_file: File = None
 
     # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all; the codec of new videos.
+    diffusers_folder: File = None
+    diffusers_python: str = ""
+    diffusers_steps: PositiveInt = 28
+    diffusers_side: PositiveInt = 512
     scenes_running_max: int = Field(2, ge=1, le=64)
     videos_open_max: PositiveInt = 8
     videos_queued_max: PositiveInt = 64
@@ -190,6 +194,11 @@ class Settings(BaseSettings):
     gemini_s_max: PositiveFloat = 20.0
     gemini_image_model: str = "gemini-3.1-flash-image"
     gemini_video_model: str = "gemini-omni-1.2-flash"
+    vertex_project: str = ""
+    vertex_location: str = "us-central1"
+    vertex_credentials_file: File = None
+    vertex_url: str = ""
+    veo_model: str = "veo-3.1-generate-001"
     lyria_song_model: str = "lyria-3.5"
     lyria_live_model: str = "models/lyria-realtime-exp"
     gemini_speech_model: str = "gemini-3.8-flash-lite-tts"

@@ -20,7 +20,7 @@ import numpy as np
 
 from resonance.errors import InvalidInput, NotFound, Unavailable
 from resonance.rpc import RpcServer
-from resonance.v1 import audio_pb2, generate_pb2, generate_pb2_grpc
+from resonance.v1 import audio_pb2, generate_pb2, generate_pb2_grpc, speech_pb2, speech_pb2_grpc
 from resonance_video.assembly import AssembledVideo, FlashReport
 from resonance_video.models import (
     CharacterReference,
@@ -42,9 +42,10 @@ _WIDTH, _HEIGHT = 64, 96
 
 
 class ScriptedTakes(generate_pb2_grpc.GenerateServiceServicer):
-    """GenerateService with one finished take, which belongs to everybody."""
+    """GenerateService with one finished take, which belongs to everybody; what it is asked to make sounds the same."""
 
     def __init__(self) -> None:
+        self.takes = {TAKE_ID: _take(TAKE_ID)}
         time_s = np.arange(round(SONG_S * RATE_HZ)) / RATE_HZ
         self.pcm = (np.sin(time_s * 2 * np.pi * 220) * 8000).astype("<i2").tobytes()
 
@@ -63,21 +64,54 @@ class ScriptedTakes(generate_pb2_grpc.GenerateServiceServicer):
         end = audio_pb2.StreamEnd(sample_count_total=count, sha256=hashlib.sha256(self.pcm).digest())
         yield generate_pb2.StreamTakeResponse(finished=generate_pb2.GenerationFinished(end=end, take=take))
 
+    async def Generate(self, request: Any, context: Any) -> AsyncIterator[generate_pb2.GenerateResponse]:
+        made = _take(request.request_id, recipe=request.recipe, cost_usd=0.08)
+        self.takes[request.request_id] = made
+        asked = generate_pb2.StreamTakeRequest(request_id=request.request_id)
+        async for part in self.StreamTake(asked, context):
+            yield generate_pb2.GenerateResponse.FromString(part.SerializeToString())
+
     def _take(self, request_id: str) -> generate_pb2.Take:
-        if request_id != TAKE_ID:
+        if request_id not in self.takes:
             raise NotFound(f"there is no take {request_id}", reason="NO_SUCH_TAKE")
-        form = audio_pb2.AudioFormat(
-            sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE
-        )
-        return generate_pb2.Take(request_id=request_id, format=form, duration_s=SONG_S)
+        return self.takes[request_id]
+
+
+class ScriptedNarrator(speech_pb2_grpc.SpeechServiceServicer):
+    """SpeechService that lays each section over a second of a take without sounding."""
+
+    def __init__(self, takes: ScriptedTakes) -> None:
+        self._takes = takes
+        self.asked: list[speech_pb2.NarrateRequest] = []
+
+    async def Narrate(self, request: Any, context: Any) -> speech_pb2.NarrateResponse:
+        self.asked.append(request)
+        sentences = [
+            generate_pb2.SpokenSentence(text=one.text, start_s=1.0 + number, end_s=2.0 + number)
+            for number, one in enumerate(request.sections)
+        ]
+        origin = self._takes.takes[request.take_request_id]
+        narration = generate_pb2.Narration(take_request_id=origin.request_id, sentences=sentences)
+        made = _take(request.request_id, recipe=origin.recipe, narration=narration, cost_usd=0.002)
+        self._takes.takes[request.request_id] = made
+        return speech_pb2.NarrateResponse(take=made)
+
+
+def _take(request_id: str, **fields: Any) -> generate_pb2.Take:
+    form = audio_pb2.AudioFormat(sample_rate_hz=RATE_HZ, channel_count=1, encoding=audio_pb2.SAMPLE_ENCODING_PCM_S16LE)
+    return generate_pb2.Take(request_id=request_id, format=form, duration_s=SONG_S, **fields)
 
 
 @asynccontextmanager
 async def serving_takes() -> AsyncIterator[str]:
-    """The address of a server with ScriptedTakes."""
+    """The address of a server with ScriptedTakes and ScriptedNarrator."""
     server = RpcServer("127.0.0.1:0")
     name = "resonance.v1.GenerateService"
-    server.add(name, lambda inner: generate_pb2_grpc.add_GenerateServiceServicer_to_server(ScriptedTakes(), inner))
+    takes = ScriptedTakes()
+    server.add(name, lambda inner: generate_pb2_grpc.add_GenerateServiceServicer_to_server(takes, inner))
+    speaks = "resonance.v1.SpeechService"
+    narrator = ScriptedNarrator(takes)
+    server.add(speaks, lambda inner: speech_pb2_grpc.add_SpeechServiceServicer_to_server(narrator, inner))
     await server.start()
     try:
         yield server.address
@@ -209,6 +243,7 @@ async def plain_song_map(song: Path, known: KnownMusic | None = None, *, folder:
         sections=sections,
         cue_points=tuple(CuePoint(at_s=at_s, weight=1.0 if at_s == 6 else 0.5, why="bar") for at_s in bars[1:]),
         frames=SongFrames(low=level, mid=level, high=level, level=level, onset=level),
+        words=known.spoken if known is not None else (),
     )
 
 

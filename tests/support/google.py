@@ -7,29 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 import os
 import tempfile
-import wave
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
-import av
 import numpy as np
 import trustme
 import uvicorn
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from support.google_media import clip, picture, song, speech
+
 KEY = "AIza-a-key-of-these-tests-0123456789"
+ACCESS_TOKEN = "ya29.a-token-of-these-tests"
 LIVE_RATE_HZ = 48_000
 LYRICS = "[verse]\nRain on the road\n[chorus]\nWe go home"
 _CHUNK_S = 0.2
@@ -39,8 +43,9 @@ _CHUNK_S = 0.2
 class GoogleServer:
     """What the tests set and see.
 
-    `faults` are taken one a call: `429`, `500`, `401`, `slow`, `filtered`, `refusal`, `wrong_type`, `truncated`, `huge`, `empty`. `answers`
-    are texts of generateContent, sent in turn. `cut_after` ends live sockets after so many chunks, one entry a socket; None plays on.
+    `faults` are taken one a call: `429`, `500`, `401`, `slow`, `filtered`, `refusal`, `wrong_type`, `truncated`, `huge`, `empty`; those of
+    operations also `failed` and `exhausted`, and `no_token` is of the token server. `answers` are texts of generateContent, sent in turn.
+    An operation is done after so many `polls`. `cut_after` ends live sockets after so many chunks, one entry a socket; None plays on.
     """
 
     url: str = ""
@@ -52,12 +57,17 @@ class GoogleServer:
     refused_sockets: int = 0
     filtered_prompts: tuple[str, ...] = ()
     sockets: int = 0
+    sockets_open: int = 0
+    sockets_open_max: int = 0
+    sent_at: list[float] = field(default_factory=list)
     live_messages: list[dict[str, Any]] = field(default_factory=list)
     running: int = 0
     running_max: int = 0
     calls: Counter[str] = field(default_factory=Counter)
     is_fast: bool = False
     chunk_s: float = _CHUNK_S
+    polls: int = 1
+    operations: dict[str, tuple[dict[str, Any], str, int]] = field(default_factory=dict)
 
     async def interact(self, request: Request) -> Response:
         """POST /{version}/interactions."""
@@ -94,6 +104,45 @@ class GoogleServer:
         part = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}
         return JSONResponse({"candidates": [part], "modelVersion": "test"})
 
+    async def token(self, request: Request) -> Response:
+        """POST /token: an access token for a service account's signed assertion, as Google's OAuth server gives one."""
+        self.calls["token"] += 1
+        form = parse_qs((await request.body()).decode())
+        if (
+            form["grant_type"] != ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+            or form["assertion"][0].count(".") != 2
+        ):
+            return JSONResponse({"error": "invalid_grant"}, status_code=400)
+        if self.faults and self.faults[0] == "no_token":
+            self.faults.pop(0)
+            return JSONResponse({"error": "invalid_grant", "error_description": "no such account"}, status_code=400)
+        return JSONResponse({"access_token": ACCESS_TOKEN, "expires_in": 3600, "token_type": "Bearer"})
+
+    async def veo(self, request: Request) -> Response:
+        """POST .../models/{model}:predictLongRunning and :fetchPredictOperation of Vertex AI."""
+        call = request.path_params["model"].partition(":")[2]
+        self.calls[call] += 1
+        body = json.loads(await request.body())
+        if request.headers.get("authorization") != f"Bearer {ACCESS_TOKEN}":
+            return _error(401, "UNAUTHENTICATED", "no such token")
+        if call == "predictLongRunning":
+            self.asked.append(body)
+            fault = self._taken_fault()
+            if isinstance(fault, Response):
+                return fault
+            name = f"{request.url.path.partition('/')[2].partition('/')[2].partition(':')[0]}/operations/{len(self.operations)}"
+            self.operations[name] = (body, fault, self.polls)
+            return JSONResponse({"name": name})
+        if body["operationName"] not in self.operations:
+            return _error(404, "NOT_FOUND", "no such operation")
+        asked, fault, polls = self.operations[body["operationName"]]
+        if polls or fault == "slow":
+            self.operations[body["operationName"]] = (asked, fault, polls - 1)
+            return JSONResponse({"name": body["operationName"]})
+        return JSONResponse(
+            {"name": body["operationName"], "done": True} | await asyncio.to_thread(_clip_of, asked, fault)
+        )
+
     async def live(self, socket: WebSocket) -> None:
         """The socket of BidiGenerateMusic: setup, prompts, config, playback; chunks of a tone at 48 kHz in stereo."""
         self.sockets += 1
@@ -102,6 +151,8 @@ class GoogleServer:
             await socket.close(1011)
             return
         await socket.accept()
+        self.sockets_open += 1
+        self.sockets_open_max = max(self.sockets_open_max, self.sockets_open)
         cut = self.cut_after.pop(0) if self.cut_after else None
         self.live_messages.append(json.loads(await socket.receive_text()))
         await socket.send_bytes(json.dumps({"setupComplete": {}}).encode())
@@ -123,6 +174,7 @@ class GoogleServer:
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
+            self.sockets_open -= 1
             sending.cancel()
             await asyncio.wait({sending})
 
@@ -139,6 +191,7 @@ class GoogleServer:
             position += samples
             data = base64.b64encode(np.repeat(tone, 2).tobytes()).decode()
             chunk = {"data": data, "mimeType": "audio/l16;rate=48000;channels=2"}
+            self.sent_at.append(time.perf_counter())
             await socket.send_bytes(json.dumps({"serverContent": {"audioChunks": [chunk]}}).encode())
             count += 1
             await asyncio.sleep(0 if self.is_fast else self.chunk_s * 0.9)
@@ -156,6 +209,9 @@ class GoogleServer:
     def _fault(self, request: Request) -> Response | str:
         if request.headers.get("x-goog-api-key") != KEY:
             return _error(401, "UNAUTHENTICATED", "no such key")
+        return self._taken_fault()
+
+    def _taken_fault(self) -> Response | str:
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "429":
             return _error(429, "RESOURCE_EXHAUSTED", "quota", {"retry-after": "7"})
@@ -211,75 +267,53 @@ def _content(form: dict[str, Any], fault: str) -> list[dict[str, Any]]:
     return [*content, {"type": "text", "text": LYRICS}] if media_type == "audio/mpeg" else content
 
 
-def picture(aspect: str) -> bytes:
-    """A PNG of the aspect: a red disc on blue."""
-    wide, high = (int(part) * 40 for part in aspect.split(":"))
-    rows, columns = np.mgrid[0:high, 0:wide]
-    inside = (rows - high / 2) ** 2 + (columns - wide / 2) ** 2 < (min(wide, high) / 3) ** 2
-    pixels = np.where(inside[..., None], (200, 40, 40), (30, 40, 120)).astype(np.uint8)
-    codec = av.codec.CodecContext.create("png", "w")
-    codec.width, codec.height, codec.pix_fmt = wide, high, "rgb24"
-    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-    return b"".join(bytes(packet) for packet in (*codec.encode(frame), *codec.encode(None)))
+def _clip_of(asked: dict[str, Any], fault: str) -> dict[str, Any]:
+    """The end of an operation of Veo."""
+    if fault == "filtered":
+        return {"response": {"raiMediaFilteredCount": 1, "raiMediaFilteredReasons": ["a face"]}}
+    if fault == "failed":
+        return {"error": {"code": 3, "message": f"blocked by safety policy; the token was {ACCESS_TOKEN}"}}
+    if fault == "exhausted":
+        return {"error": {"code": 8, "message": "quota"}}
+    parameters = asked["parameters"]
+    data = base64.b64encode(clip(parameters["aspectRatio"], float(parameters["durationSeconds"]))).decode()
+    if fault == "empty":
+        return {"response": {"videos": []}}
+    media_type = "text/html" if fault == "wrong_type" else "video/mp4"
+    return {"response": {"videos": [{"bytesBase64Encoded": data, "mimeType": media_type}]}}
 
 
-def clip(aspect: str, seconds: float) -> bytes:
-    """An MP4 with sound, 30 pictures a second."""
-    wide, high = (int(part) * 20 // 2 * 2 for part in aspect.split(":"))
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
-        video = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
-        video.width, video.height, video.pix_fmt = wide, high, "yuv420p"
-        sound = container.add_stream("aac", rate=48_000)
-        for number in range(round(seconds * 30)):
-            pixels = np.full((high, wide, 3), 60 + number % 100, np.uint8)
-            for packet in video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
-                container.mux(packet)
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4800 * 2), np.int16), format="s16", layout="stereo")
-        silence.sample_rate = 48_000
-        for packet in (*sound.encode(silence), *video.encode(), *sound.encode(None)):
-            container.mux(packet)
-    return file.getvalue()
-
-
-def speech(rate_hz: int) -> bytes:
-    """A WAV file of half a second, mono."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(rate_hz)
-        sound.writeframes((np.sin(np.arange(rate_hz // 2) * 0.1) * 9000).astype("<i2").tobytes())
-    return file.getvalue()
-
-
-def song(seconds: float = 4.0) -> bytes:
-    """An MP3 at 44.1 kHz in stereo."""
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=44_100)
-        stream.layout = "stereo"
-        at_s = np.arange(round(seconds * 44_100)) / 44_100
-        tone = (np.sin(at_s * 2 * np.pi * 330) * 9000).astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="s16p", layout="stereo")
-        frame.sample_rate = 44_100
-        for packet in (*stream.encode(frame), *stream.encode(None)):
-            container.mux(packet)
-    return file.getvalue()
+def service_account(folder: Path, url: str) -> Path:
+    """A file of credentials of a service account with a key of its own, whose tokens come from the server."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    account = {
+        "type": "service_account",
+        "project_id": "a-project",
+        "private_key_id": "1",
+        "private_key": pem.decode(),
+        "client_email": "tests@a-project.iam.gserviceaccount.com",
+        "token_uri": f"{url}/token",
+    }
+    path = folder / "account.json"
+    path.write_text(json.dumps(account))
+    return path
 
 
 @contextmanager
 def trusted(certificate: str) -> Iterator[None]:
-    """Lets clients of this process trust the server's CA, as `SSL_CERT_FILE` does."""
-    before = os.environ.get("SSL_CERT_FILE")
-    os.environ["SSL_CERT_FILE"] = certificate
+    """Lets clients of this process trust the server's CA: httpx by `SSL_CERT_FILE`, the library of credentials by `REQUESTS_CA_BUNDLE`."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, certificate))
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["SSL_CERT_FILE"]
-        else:
-            os.environ["SSL_CERT_FILE"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @asynccontextmanager
@@ -294,6 +328,12 @@ async def google_server() -> AsyncIterator[GoogleServer]:
         authority.cert_pem.write_to_path(str(root))
         app = Starlette(
             routes=[
+                Route("/token", state.token, methods=["POST"]),
+                Route(
+                    "/{version}/projects/{project}/locations/{place}/publishers/google/models/{model}",
+                    state.veo,
+                    methods=["POST"],
+                ),
                 Route("/{version}/interactions", state.interact, methods=["POST"]),
                 Route("/{version}/models/{model}", state.generate, methods=["POST"]),
                 WebSocketRoute("/ws/{service}", state.live),

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import numpy as np
 
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.v1 import audio_pb2, generate_pb2, steering_pb2
@@ -79,7 +79,7 @@ async def made(backends: Backends, request: generate_pb2.GenerateRequest) -> tup
                 pcm += event.data
             elif isinstance(event, generate_pb2.GenerationFinished):
                 take = event.take
-                assert event.end.sample_count_total == total or not total
+                assert event.end.sample_count_total == total, "the stream begins with what it will hold"
     return pcm, take
 
 

@@ -39,15 +39,16 @@ async def run_child(
     timeout_s: float,
     on_line: Callable[[bytes], None] | None = None,
     environment: Mapping[str, str] = MappingProxyType({}),
+    python: str = sys.executable,
 ) -> ChildResult:
-    """Runs `python -m module arguments...` in `folder` and waits for its end.
+    """Runs `python -m module arguments...` in `folder` and waits for its end; a module that ends in `.py` is a file that is run.
 
     Its lines on standard output go to `on_line` as they come, or else into the result. `environment` is added to the
     few variables that Python needs. Whatever happens - the deadline, cancellation, an error here - the child and
     everything it started is killed before this returns. If this process is killed, the child's standard input ends and
     the child kills its own group (see `confinement`).
     """
-    async with _started(module, arguments, folder, environment) as process:
+    async with _started(_command(python, module, arguments), folder, environment) as process:
         lines: list[bytes] = []
         timed_out, complaint = False, b""
         try:
@@ -65,9 +66,9 @@ async def run_child(
 
 @asynccontextmanager
 async def _started(
-    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    starting = asyncio.ensure_future(_start(module, arguments, folder, environment))
+    starting = asyncio.ensure_future(_start(command, folder, environment))
     try:
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -86,16 +87,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await _reap(process)
 
 
-async def _start(
-    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
-) -> asyncio.subprocess.Process:
+def _command(python: str, module: str, arguments: Sequence[str]) -> list[str]:
     # -P: no module is imported from the folder of the untrusted file.
+    return [python, "-P", *([module] if module.endswith(".py") else ["-m", module]), *arguments]
+
+
+async def _start(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        module,
-        *arguments,
+        *command,
         cwd=folder,
         env={**_environment(folder), **environment},
         stdin=asyncio.subprocess.PIPE,

@@ -12,7 +12,7 @@ from typing import Any
 from resonance.errors import DataLoss, NotFound, ResonanceError
 from resonance.ids import new_request_id
 from resonance.rpc.calls import stream_call, unary_call, watched
-from resonance.v1 import ingest_pb2, video_pb2
+from resonance.v1 import generate_pb2, ingest_pb2, video_pb2
 
 OnVideo = Callable[[video_pb2.Video], None]
 _PART_BYTES = 1024 * 1024
@@ -36,11 +36,15 @@ class VideoCalls:
         character: str = "",
         seed: int | None = None,
         provider: str = "",
+        music: generate_pb2.GenerateRequest | None = None,
+        narration: video_pb2.VideoNarration | None = None,
         pcm_master: bool = False,
         request_id: str = "",
         on_change: OnVideo | None = None,
     ) -> video_pb2.Video:
-        """Makes a video of a take, or of the file `song` (`take_id` is then empty), and waits for it.
+        """Makes a video of a take, of the file `song`, or of `music` that is made for it (`take_id` is then empty), and waits for it.
+
+        A `narration` is spoken over the take first.
 
         The making goes on where the client disconnects; the same `request_id` finds it again.
 
@@ -56,6 +60,8 @@ class VideoCalls:
             character=character,
             seed=seed,
             provider=provider,
+            music=music,
+            narration=narration,
             pcm_master=pcm_master,
         )
         video = (await unary_call(self._video.CreateVideo(request), service="video")).video

@@ -1,7 +1,4 @@
-"""Google's models behind one door: calls, errors as domain errors, prices, ceilings."""
+"""Google's models behind one door: calls, errors as domain errors, prices, ceilings.
 
-from resonance.google.door import GoogleDoor, MediaAnswer, open_google
-from resonance.google.prices import Kind, Prices
-from resonance.google.spending import Spending, spending_on
-
-__all__ = ["GoogleDoor", "Kind", "MediaAnswer", "Prices", "Spending", "open_google", "spending_on"]
+It exports nothing here: what reads the sums alone does not need the client library, which `door` and `vertex` call.
+"""

@@ -9,14 +9,14 @@ import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from resonance.errors import Unavailable, invalid_field
+from resonance.errors import Unavailable
+from resonance.google.api_key import read_key
+from resonance.google.counting import CountedCalls
 from resonance.google.failures import filtered, to_domain_error, wrong_answer
-from resonance.google.prices import Kind, Prices
-from resonance.google.spending import Ceilings, Spending, current_request
-from resonance.identity import current_owner
+from resonance.google.prices import Kind
+from resonance.google.spending import Spending, open_spending
 from resonance.settings import Settings
 from resonance.store.protocol import ObjectStore
 
@@ -50,7 +50,7 @@ class GoogleDoor:
 
         self.spending = spending
         self._text_s_max, self._media_s_max = settings.gemini_s_max, settings.google_media_s_max
-        self._slots = asyncio.Semaphore(settings.google_calls_running_max)
+        self._calls = CountedCalls(spending, running_max=settings.google_calls_running_max)
         # We pass our own HTTP client, because the library does not close the connections of its own.
         self._http = httpx.AsyncClient(timeout=self._media_s_max, transport=LimitedTransport())
         options = types.HttpOptions(
@@ -93,7 +93,7 @@ class GoogleDoor:
             for part in parts
         ]
         is_priced = Kind.TEXT in self.spending.prices.usd
-        async with self._counted(Kind.TEXT, 1.0 if is_priced else 0.0, model):
+        async with self._calls.counted(Kind.TEXT, 1.0 if is_priced else 0.0, model):
             async with asyncio.timeout(self._text_s_max):
                 response = await self._client.aio.models.generate_content(model=model, contents=contents, config=config)
             if not response.text and (why := _block_reason(response)):
@@ -130,7 +130,7 @@ class GoogleDoor:
             Unavailable, DeadlineExceeded: there is no answer, or not what was asked for; another try may succeed.
         """
         what = str(response_format["type"])
-        async with self._counted(kind, quantity, model) as cost, asyncio.timeout(self._media_s_max):
+        async with self._calls.counted(kind, quantity, model) as cost, asyncio.timeout(self._media_s_max):
             answer = await self._client.aio.interactions.create(
                 model=model,
                 input=wanted,
@@ -147,7 +147,7 @@ class GoogleDoor:
         media_type = str(content.mime_type or "")
         if not media_type.startswith(f"{what}/"):
             raise wrong_answer(model, f"{media_type[:40] or 'something without a type'} in place of {what}")
-        return MediaAnswer(data=_decoded(content.data, model), media_type=media_type, text=text, cost_usd=cost)
+        return MediaAnswer(data=decode_media(content.data, model), media_type=media_type, text=text, cost_usd=cost)
 
     async def transcribe(self, model: str, wav: bytes, *, vocabulary: Sequence[str], seconds: float) -> str:
         """What is said in a recording; empty where nothing is. `vocabulary` are words that are likely to be said.
@@ -156,7 +156,7 @@ class GoogleDoor:
         """
         recording = {"type": "audio", "mime_type": "audio/wav", "data": base64.b64encode(wav).decode()}
         config = {"transcription_config": {"mode": "verbatim", "custom_vocabulary": list(vocabulary)}}
-        async with self._counted(Kind.HEARING_S, seconds, model), asyncio.timeout(self._text_s_max):
+        async with self._calls.counted(Kind.HEARING_S, seconds, model), asyncio.timeout(self._text_s_max):
             answer = await self._client.aio.interactions.create(
                 model=model,
                 input=[recording],
@@ -188,21 +188,6 @@ class GoogleDoor:
             except Exception as failure:
                 del failure  # a socket that is cut already cannot be closed
 
-    @asynccontextmanager
-    async def _counted(self, kind: Kind, quantity: float, model: str) -> AsyncIterator[float]:
-        """Counts a call, waits for its turn, and gives its cost back where Google refused it."""
-        owner, request_id, cost = current_owner(), current_request(), 0.0
-        if quantity:
-            cost = await self.spending.reserve(kind, quantity, owner=owner, request_id=request_id)
-        try:
-            async with self._slots:
-                yield cost
-        except Exception as failure:
-            error = to_domain_error(failure, model)
-            if cost and not isinstance(error, Unavailable) and error.reason != "GOOGLE_TIMEOUT":
-                await self.spending.give_back(cost, owner=owner, request_id=request_id)
-            raise error from None
-
     async def close(self) -> None:
         """Closes its connections."""
         await self._http.aclose()
@@ -227,28 +212,11 @@ def open_google(settings: Settings, store: ObjectStore) -> GoogleDoor | None:
     key = read_key(settings)
     if not key:
         return None
-    ceilings = Ceilings(
-        request_usd=settings.google_usd_request_max,
-        owner_day_usd=settings.google_usd_owner_day_max,
-        day_usd=settings.google_usd_day_max,
-    )
-    return GoogleDoor(settings, key, Spending(store, Prices.parse(settings.google_prices), ceilings))
+    return GoogleDoor(settings, key, open_spending(settings, store))
 
 
-def read_key(settings: Settings) -> str:
-    """The key; empty where none is set. Raises InvalidInput as `open_google`."""
-    if settings.gemini_api_key_file is None:
-        return settings.gemini_api_key
-    name = "RESONANCE_GEMINI_API_KEY_FILE"
-    if settings.gemini_api_key:
-        raise invalid_field(name, "INVALID_SETTING", "set the key or its file, not both")
-    try:
-        return Path(settings.gemini_api_key_file).read_text().strip()
-    except OSError as failure:
-        raise invalid_field(name, "INVALID_SETTING", f"cannot be read: {failure.strerror}") from None
-
-
-def _decoded(data: Any, model: str) -> bytes:
+def decode_media(data: Any, model: str) -> bytes:
+    """The bytes of an answer, which the library may have decoded or not. Raises Unavailable where they are cut or none."""
     if isinstance(data, bytes):
         return data
     try:

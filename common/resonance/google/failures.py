@@ -7,6 +7,8 @@ Beneath them lie those of its HTTP client and of its socket. None of their texts
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from resonance.errors import (
     DeadlineExceeded,
@@ -35,6 +37,10 @@ def to_domain_error(failure: BaseException, model: str) -> ResonanceError:
         return failure
     if isinstance(failure, TimeoutError) or "Timeout" in type(failure).__name__:
         return DeadlineExceeded(f"{model} did not answer in time", reason="GOOGLE_TIMEOUT")
+    if type(failure).__name__ in ("RefreshError", "DefaultCredentialsError") and not getattr(
+        failure, "retryable", False
+    ):
+        return PermissionDenied(f"Google refuses this installation's credentials for {model}", reason=KEY_REFUSED)
     status = read_status(failure)
     if status is None:
         return Unavailable(f"{model} cannot be reached: {type(failure).__name__}", reason=AWAY, retry_after_s=_RETRY_S)
@@ -51,6 +57,20 @@ def to_domain_error(failure: BaseException, model: str) -> ResonanceError:
             return InvalidInput(f"{model} refuses these words by its own rules; say it in other words", reason=FILTERED)
         return InvalidInput(f"{model} does not take this request ({status})", reason="GOOGLE_REFUSED")
     return Unavailable(f"{model} failed ({status})", reason=AWAY, retry_after_s=retry_after_s(failure))
+
+
+def to_operation_error(error: Mapping[str, Any], model: str) -> ResonanceError:
+    """The domain error of a long-running operation that ended with one: its `code` is a gRPC status, its text may quote the request."""
+    code = error.get("code")
+    if code in (3, 9, 11):
+        if _FILTER_WORDS.search(str(error.get("message", ""))):
+            return InvalidInput(f"{model} refuses these words by its own rules; say it in other words", reason=FILTERED)
+        return InvalidInput(f"{model} does not take this request", reason="GOOGLE_REFUSED")
+    if code in (7, 16):
+        return PermissionDenied(f"Google refuses this installation's credentials for {model}", reason=KEY_REFUSED)
+    if code == 8:
+        return Overloaded(f"{model} is busy, or its quota is used up", reason=BUSY, retry_after_s=_RETRY_S)
+    return Unavailable(f"{model} failed (status {code})", reason=AWAY, retry_after_s=_RETRY_S)
 
 
 def filtered(model: str, why: str) -> InvalidInput:

@@ -14,11 +14,12 @@ _PAIR = re.compile(r"([a-z_]+)=([0-9]+(?:\.[0-9]+)?)")
 
 
 class Kind(StrEnum):
-    """What is paid for, in its unit: a picture, a second of video, a song, a second of live music, a call that answers in text, a
-    thousand characters that are spoken, a second of speech that is written down."""
+    """What is paid for, in its unit: a picture, a second of video, a second of Veo's video, a song, a second of live music, a call that
+    answers in text, a thousand characters that are spoken, a second of speech that is written down."""
 
     IMAGE = "image"
     VIDEO_S = "video_s"
+    VEO_S = "veo_s"
     SONG = "song"
     LIVE_S = "live_s"
     TEXT = "text"

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from resonance.errors import Conflict, NotFound, Overloaded, Unavailable
 from resonance.google.prices import Kind, Prices
+from resonance.settings import Settings
 from resonance.store.keys import spending_key
 from resonance.store.protocol import ObjectStore
 
@@ -24,22 +25,45 @@ _REQUESTS_MAX = 20_000
 _ROUNDING_USD = 1e-9
 
 
-_request: ContextVar[str] = ContextVar("resonance_spending_request", default="")
+@dataclass(slots=True)
+class Account:
+    """What the calls within one `spending_on` cost, in US dollars; calls that were given back are not in it."""
+
+    request_id: str
+    usd: float = 0.0
+    outer: Account | None = None
+
+    def add(self, cost: float) -> None:
+        """Adds a cost here and to the accounts around it for the same request."""
+        self.usd = round(self.usd + cost, 9)
+        if self.outer is not None and self.outer.request_id == self.request_id:
+            self.outer.add(cost)
+
+
+_account: ContextVar[Account | None] = ContextVar("resonance_spending_account", default=None)
 
 
 @contextmanager
-def spending_on(request_id: str) -> Iterator[None]:
-    """Counts the calls of this task for one video or take."""
-    token = _request.set(request_id)
+def spending_on(request_id: str) -> Iterator[Account]:
+    """Counts the calls of this task for one video or take; yields their sum."""
+    account = Account(request_id, outer=_account.get())
+    token = _account.set(account)
     try:
-        yield
+        yield account
     finally:
-        _request.reset(token)
+        _account.reset(token)
 
 
 def current_request() -> str:
     """The video or take for which this task spends; empty for none."""
-    return _request.get()
+    account = _account.get()
+    return account.request_id if account is not None else ""
+
+
+def note_paid(cost: float) -> None:
+    """Adds a call that another process has counted in the sums already to the account of this task."""
+    if (account := _account.get()) is not None:
+        account.add(cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +73,15 @@ class Ceilings:
     request_usd: float
     owner_day_usd: float
     day_usd: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Ceilings:
+        """The ceilings of the settings."""
+        return cls(
+            request_usd=settings.google_usd_request_max,
+            owner_day_usd=settings.google_usd_owner_day_max,
+            day_usd=settings.google_usd_day_max,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +116,16 @@ class Spending:
         await self._add(cost, owner=owner, request_id=request_id, is_checked=True)
         return cost
 
+    async def check_room(self, kind: Kind, quantity: float, *, owner: str, request_id: str) -> float:
+        """The estimate of several calls together, before the first of them; nothing is counted yet.
+
+        Raises what `reserve` raises, where all of them would go over a ceiling.
+        """
+        cost = self.prices.estimate(kind, quantity)
+        sums, _ = await self._read(self._today())
+        self._check(sums.of(owner, request_id), cost)
+        return cost
+
     async def give_back(self, cost: float, *, owner: str, request_id: str) -> None:
         """Takes a call back that was refused and costs nothing."""
         await self._add(-cost, owner=owner, request_id=request_id, is_checked=False)
@@ -106,6 +149,8 @@ class Spending:
                     await self._store.replace(spending_key(day), data, version=version)
             except (Conflict, NotFound):
                 continue
+            if (account := _account.get()) is not None and account.request_id == request_id:
+                account.add(cost)
             return
         raise Unavailable("the sums of today's spending are busy; ask again", reason="SPENDING_BUSY", retry_after_s=1.0)
 
@@ -133,10 +178,18 @@ class Spending:
     def _today(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
 
-    def _until_tomorrow_s(self) -> float:
+    def day_end(self) -> datetime:
+        """When the sums begin anew: the next midnight (UTC)."""
         now = datetime.fromtimestamp(self._clock(), UTC)
-        tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        return max(1.0, (tomorrow - now).total_seconds())
+        return (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def _until_tomorrow_s(self) -> float:
+        return max(1.0, self.day_end().timestamp() - self._clock())
+
+
+def open_spending(settings: Settings, store: ObjectStore) -> Spending:
+    """The sums of the installation with the prices and ceilings of the settings. Raises InvalidInput for malformed prices."""
+    return Spending(store, Prices.parse(settings.google_prices), Ceilings.of(settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -385,6 +385,11 @@ def quarantine_key(key: str) -> str:
     return f"{QUARANTINE}{key}"
 
 
+def operation_key(call_id: str) -> str:
+    """A long-running call at Google that is paid for and may still be running (JSON), by the digest of what asked for it."""
+    return f"{SPENDING}operations/{call_id}.json"
+
+
 def spending_key(day: str) -> str:
     """What was spent at Google on one day (JSON), such as `2026-11-30`."""
     return f"{SPENDING}{day}.json"

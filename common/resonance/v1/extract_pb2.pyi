@@ -58,16 +58,18 @@ class GetExtractorRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetExtractorResponse(_message.Message):
-    __slots__ = ("model", "clip_s", "hop_s", "clip_min_s")
+    __slots__ = ("model", "clip_s", "hop_s", "clip_min_s", "reader")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CLIP_S_FIELD_NUMBER: _ClassVar[int]
     HOP_S_FIELD_NUMBER: _ClassVar[int]
     CLIP_MIN_S_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
     model: _generate_pb2.ModelInfo
     clip_s: float
     hop_s: float
     clip_min_s: float
-    def __init__(self, model: _Optional[_Union[_generate_pb2.ModelInfo, _Mapping]] = ..., clip_s: _Optional[float] = ..., hop_s: _Optional[float] = ..., clip_min_s: _Optional[float] = ...) -> None: ...
+    reader: str
+    def __init__(self, model: _Optional[_Union[_generate_pb2.ModelInfo, _Mapping]] = ..., clip_s: _Optional[float] = ..., hop_s: _Optional[float] = ..., clip_min_s: _Optional[float] = ..., reader: _Optional[str] = ...) -> None: ...
 
 class ExtractionTrack(_message.Message):
     __slots__ = ("title", "sha256", "duration_s", "clip_count", "index")

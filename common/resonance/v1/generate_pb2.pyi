@@ -409,14 +409,16 @@ class Take(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., recipe: _Optional[_Union[_steering_pb2.Recipe, _Mapping]] = ..., seed: _Optional[int] = ..., format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., duration_s: _Optional[float] = ..., bpm: _Optional[float] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., audio_key: _Optional[str] = ..., audio_sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe_id: _Optional[str] = ..., codes_key: _Optional[str] = ..., codes_sha256: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., chunk_s: _Optional[float] = ..., melody_sha256: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., played: _Optional[_Iterable[_Union[_steering_pb2.PlayedStrength, _Mapping]]] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., asked: _Optional[_Union[AskedMusic, _Mapping]] = ..., heard: _Optional[_Union[HeardMusic, _Mapping]] = ..., origin_sound: _Optional[_Union[ContinuedSound, _Mapping]] = ..., loop: _Optional[_Union[Loop, _Mapping]] = ..., recipe_changes: _Optional[_Iterable[_Union[RecipeChange, _Mapping]]] = ..., is_performed: _Optional[bool] = ..., backend: _Optional[str] = ..., lyrics: _Optional[str] = ..., cost_usd: _Optional[float] = ...) -> None: ...
 
 class Narration(_message.Message):
-    __slots__ = ("take_request_id", "voice_id", "sentences")
+    __slots__ = ("take_request_id", "voice_id", "sentences", "request_digest")
     TAKE_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
     SENTENCES_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_DIGEST_FIELD_NUMBER: _ClassVar[int]
     take_request_id: str
     voice_id: str
     sentences: _containers.RepeatedCompositeFieldContainer[SpokenSentence]
-    def __init__(self, take_request_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., sentences: _Optional[_Iterable[_Union[SpokenSentence, _Mapping]]] = ...) -> None: ...
+    request_digest: str
+    def __init__(self, take_request_id: _Optional[str] = ..., voice_id: _Optional[str] = ..., sentences: _Optional[_Iterable[_Union[SpokenSentence, _Mapping]]] = ..., request_digest: _Optional[str] = ...) -> None: ...
 
 class SpokenSentence(_message.Message):
     __slots__ = ("text", "start_s", "end_s", "section")
@@ -439,16 +441,18 @@ class AddVersionRequest(_message.Message):
     def __init__(self, opening: _Optional[_Union[VersionOpening, _Mapping]] = ..., pcm: _Optional[bytes] = ...) -> None: ...
 
 class VersionOpening(_message.Message):
-    __slots__ = ("take_request_id", "request_id", "narration", "notices")
+    __slots__ = ("take_request_id", "request_id", "narration", "notices", "cost_usd")
     TAKE_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NARRATION_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
     take_request_id: str
     request_id: str
     narration: Narration
     notices: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, take_request_id: _Optional[str] = ..., request_id: _Optional[str] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+    cost_usd: float
+    def __init__(self, take_request_id: _Optional[str] = ..., request_id: _Optional[str] = ..., narration: _Optional[_Union[Narration, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., cost_usd: _Optional[float] = ...) -> None: ...
 
 class AddVersionResponse(_message.Message):
     __slots__ = ("take",)

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from resonance.v1 import rules_pb2 as resonance_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19resonance/v1/owners.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18resonance/v1/rules.proto\"\x11\n\x0fGetUsageRequest\"6\n\x10GetUsageResponse\x12\"\n\x05usage\x18\x01 \x01(\x0b\x32\x13.resonance.v1.Usage\"\x8f\x01\n\x05Usage\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\"\n\x05\x63\x61lls\x18\x02 \x01(\x0b\x32\x13.resonance.v1.Quota\x12$\n\x07music_s\x18\x03 \x01(\x0b\x32\x13.resonance.v1.Quota\x12*\n\rstorage_bytes\x18\x04 \x01(\x0b\x32\x13.resonance.v1.Quota\"c\n\x05Quota\x12\x0c\n\x04used\x18\x01 \x01(\x01\x12\x12\n\x05limit\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12.\n\nreset_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_limit\"0\n\x12\x44\x65leteOwnerRequest\x12\x1a\n\x08owner_id\x18\x01 \x01(\tB\x08\xda\xc9\x18\x04\x08\x01(@\"f\n\x13\x44\x65leteOwnerResponse\x12\x1c\n\x14\x64\x65leted_object_count\x18\x01 \x01(\x03\x12\x1c\n\x14\x63\x61ncelled_work_count\x18\x02 \x01(\x03\x12\x13\n\x0bis_complete\x18\x03 \x01(\x08\x32\xad\x01\n\x0cOwnerService\x12I\n\x08GetUsage\x12\x1d.resonance.v1.GetUsageRequest\x1a\x1e.resonance.v1.GetUsageResponse\x12R\n\x0b\x44\x65leteOwner\x12 .resonance.v1.DeleteOwnerRequest\x1a!.resonance.v1.DeleteOwnerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19resonance/v1/owners.proto\x12\x0cresonance.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18resonance/v1/rules.proto\"\x11\n\x0fGetUsageRequest\"6\n\x10GetUsageResponse\x12\"\n\x05usage\x18\x01 \x01(\x0b\x32\x13.resonance.v1.Usage\"\xe5\x01\n\x05Usage\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\"\n\x05\x63\x61lls\x18\x02 \x01(\x0b\x32\x13.resonance.v1.Quota\x12$\n\x07music_s\x18\x03 \x01(\x0b\x32\x13.resonance.v1.Quota\x12*\n\rstorage_bytes\x18\x04 \x01(\x0b\x32\x13.resonance.v1.Quota\x12\'\n\ngoogle_usd\x18\x05 \x01(\x0b\x32\x13.resonance.v1.Quota\x12+\n\x0egoogle_all_usd\x18\x06 \x01(\x0b\x32\x13.resonance.v1.Quota\"c\n\x05Quota\x12\x0c\n\x04used\x18\x01 \x01(\x01\x12\x12\n\x05limit\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12.\n\nreset_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_limit\"0\n\x12\x44\x65leteOwnerRequest\x12\x1a\n\x08owner_id\x18\x01 \x01(\tB\x08\xda\xc9\x18\x04\x08\x01(@\"f\n\x13\x44\x65leteOwnerResponse\x12\x1c\n\x14\x64\x65leted_object_count\x18\x01 \x01(\x03\x12\x1c\n\x14\x63\x61ncelled_work_count\x18\x02 \x01(\x03\x12\x13\n\x0bis_complete\x18\x03 \x01(\x08\x32\xad\x01\n\x0cOwnerService\x12I\n\x08GetUsage\x12\x1d.resonance.v1.GetUsageRequest\x1a\x1e.resonance.v1.GetUsageResponse\x12R\n\x0b\x44\x65leteOwner\x12 .resonance.v1.DeleteOwnerRequest\x1a!.resonance.v1.DeleteOwnerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,13 +40,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSAGERESPONSE']._serialized_start=121
   _globals['_GETUSAGERESPONSE']._serialized_end=175
   _globals['_USAGE']._serialized_start=178
-  _globals['_USAGE']._serialized_end=321
-  _globals['_QUOTA']._serialized_start=323
-  _globals['_QUOTA']._serialized_end=422
-  _globals['_DELETEOWNERREQUEST']._serialized_start=424
-  _globals['_DELETEOWNERREQUEST']._serialized_end=472
-  _globals['_DELETEOWNERRESPONSE']._serialized_start=474
-  _globals['_DELETEOWNERRESPONSE']._serialized_end=576
-  _globals['_OWNERSERVICE']._serialized_start=579
-  _globals['_OWNERSERVICE']._serialized_end=752
+  _globals['_USAGE']._serialized_end=407
+  _globals['_QUOTA']._serialized_start=409
+  _globals['_QUOTA']._serialized_end=508
+  _globals['_DELETEOWNERREQUEST']._serialized_start=510
+  _globals['_DELETEOWNERREQUEST']._serialized_end=558
+  _globals['_DELETEOWNERRESPONSE']._serialized_start=560
+  _globals['_DELETEOWNERRESPONSE']._serialized_end=662
+  _globals['_OWNERSERVICE']._serialized_start=665
+  _globals['_OWNERSERVICE']._serialized_end=838
 # @@protoc_insertion_point(module_scope)

@@ -20,16 +20,20 @@ class GetUsageResponse(_message.Message):
     def __init__(self, usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("owner_id", "calls", "music_s", "storage_bytes")
+    __slots__ = ("owner_id", "calls", "music_s", "storage_bytes", "google_usd", "google_all_usd")
     OWNER_ID_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     MUSIC_S_FIELD_NUMBER: _ClassVar[int]
     STORAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    GOOGLE_USD_FIELD_NUMBER: _ClassVar[int]
+    GOOGLE_ALL_USD_FIELD_NUMBER: _ClassVar[int]
     owner_id: str
     calls: Quota
     music_s: Quota
     storage_bytes: Quota
-    def __init__(self, owner_id: _Optional[str] = ..., calls: _Optional[_Union[Quota, _Mapping]] = ..., music_s: _Optional[_Union[Quota, _Mapping]] = ..., storage_bytes: _Optional[_Union[Quota, _Mapping]] = ...) -> None: ...
+    google_usd: Quota
+    google_all_usd: Quota
+    def __init__(self, owner_id: _Optional[str] = ..., calls: _Optional[_Union[Quota, _Mapping]] = ..., music_s: _Optional[_Union[Quota, _Mapping]] = ..., storage_bytes: _Optional[_Union[Quota, _Mapping]] = ..., google_usd: _Optional[_Union[Quota, _Mapping]] = ..., google_all_usd: _Optional[_Union[Quota, _Mapping]] = ...) -> None: ...
 
 class Quota(_message.Message):
     __slots__ = ("used", "limit", "reset_time")

@@ -27,7 +27,7 @@ from resonance.v1 import generate_pb2 as resonance_dot_v1_dot_generate__pb2
 from resonance.v1 import rules_pb2 as resonance_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19resonance/v1/speech.proto\x12\x0cresonance.v1\x1a\x18resonance/v1/audio.proto\x1a\x1bresonance/v1/generate.proto\x1a\x18resonance/v1/rules.proto\"c\n\x05Voice\x12\x10\n\x08voice_id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07license\x18\x04 \x01(\t\x12\x10\n\x08is_local\x18\x05 \x01(\x08\"\x13\n\x11ListVoicesRequest\"9\n\x12ListVoicesResponse\x12#\n\x06voices\x18\x01 \x03(\x0b\x32\x13.resonance.v1.Voice\"\xab\x01\n\x0cSpeakRequest\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\x88\'\x12\x18\n\x08voice_id\x18\x02 \x01(\tB\x06\xda\xc9\x18\x02(@\x12*\n\x05speed\x18\x03 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\xe0?\x19\x00\x00\x00\x00\x00\x00\x00@H\x00\x88\x01\x01\x12)\n\x04seed\x18\x04 \x01(\x03\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\xff\xff\xff\xff\xff\xff?CH\x01\x88\x01\x01\x42\x08\n\x06_speedB\x07\n\x05_seed\"\xd2\x01\n\rSpeakResponse\x12.\n\x07started\x18\x01 \x01(\x0b\x32\x1b.resonance.v1.SpeechStartedH\x00\x12\x30\n\x08sentence\x18\x02 \x01(\x0b\x32\x1c.resonance.v1.SpokenSentenceH\x00\x12)\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x18.resonance.v1.AudioChunkH\x00\x12+\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x17.resonance.v1.StreamEndH\x00\x42\x07\n\x05\x65vent\"^\n\rSpeechStarted\x12)\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x19.resonance.v1.AudioFormat\x12\"\n\x05voice\x18\x02 \x01(\x0b\x32\x13.resonance.v1.Voice\"\xf8\x01\n\x0eNarrateRequest\x12\x31\n\x0ftake_request_id\x18\x01 \x01(\tB\x18\xda\xc9\x18\x14\x08\x01(@2\x0e[A-Za-z0-9_-]+\x12*\n\nrequest_id\x18\x02 \x01(\tB\x16\xda\xc9\x18\x12(@2\x0e[A-Za-z0-9_-]+\x12\x37\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.resonance.v1.ScriptSectionB\x08\xda\xc9\x18\x04\x38\x01@ \x12\x18\n\x08voice_id\x18\x04 \x01(\tB\x06\xda\xc9\x18\x02(@\x12*\n\x05speed\x18\x05 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\xe0?\x19\x00\x00\x00\x00\x00\x00\x00@H\x00\x88\x01\x01\x42\x08\n\x06_speed\"b\n\rScriptSection\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\x88\'\x12,\n\x07start_s\x18\x02 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00 \xac@H\x00\x88\x01\x01\x42\n\n\x08_start_s\"3\n\x0fNarrateResponse\x12 \n\x04take\x18\x01 \x01(\x0b\x32\x12.resonance.v1.Take\"b\n\x11TranscribeRequest\x12\x35\n\x07opening\x18\x01 \x01(\x0b\x32\".resonance.v1.TranscriptionOpeningH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"O\n\x14TranscriptionOpening\x12\x19\n\x08\x66ilename\x18\x01 \x01(\tB\x07\xda\xc9\x18\x03(\xc8\x01\x12\x1c\n\nvocabulary\x18\x02 \x03(\tB\x08\xda\xc9\x18\x04(P@@\"p\n\x12TranscribeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x12\n\nduration_s\x18\x03 \x01(\x01\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x12\n\nrecognizer\x18\x05 \x01(\t2\xbf\x02\n\rSpeechService\x12O\n\nListVoices\x12\x1f.resonance.v1.ListVoicesRequest\x1a .resonance.v1.ListVoicesResponse\x12\x42\n\x05Speak\x12\x1a.resonance.v1.SpeakRequest\x1a\x1b.resonance.v1.SpeakResponse0\x01\x12\x46\n\x07Narrate\x12\x1c.resonance.v1.NarrateRequest\x1a\x1d.resonance.v1.NarrateResponse\x12Q\n\nTranscribe\x12\x1f.resonance.v1.TranscribeRequest\x1a .resonance.v1.TranscribeResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19resonance/v1/speech.proto\x12\x0cresonance.v1\x1a\x18resonance/v1/audio.proto\x1a\x1bresonance/v1/generate.proto\x1a\x18resonance/v1/rules.proto\"\x9c\x01\n\x05Voice\x12\x10\n\x08voice_id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07license\x18\x04 \x01(\t\x12\x10\n\x08is_local\x18\x05 \x01(\x08\x12\x16\n\tprice_usd\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tprice_day\x18\x07 \x01(\tB\x0c\n\n_price_usd\"|\n\x0eRecognizerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08is_local\x18\x02 \x01(\x08\x12\x16\n\tprice_usd\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tprice_day\x18\x04 \x01(\t\x12\x11\n\tis_google\x18\x05 \x01(\x08\x42\x0c\n\n_price_usd\"\x13\n\x11ListVoicesRequest\"k\n\x12ListVoicesResponse\x12#\n\x06voices\x18\x01 \x03(\x0b\x32\x13.resonance.v1.Voice\x12\x30\n\nrecognizer\x18\x02 \x01(\x0b\x32\x1c.resonance.v1.RecognizerInfo\"\xab\x01\n\x0cSpeakRequest\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\x88\'\x12\x18\n\x08voice_id\x18\x02 \x01(\tB\x06\xda\xc9\x18\x02(@\x12*\n\x05speed\x18\x03 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\xe0?\x19\x00\x00\x00\x00\x00\x00\x00@H\x00\x88\x01\x01\x12)\n\x04seed\x18\x04 \x01(\x03\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\xff\xff\xff\xff\xff\xff?CH\x01\x88\x01\x01\x42\x08\n\x06_speedB\x07\n\x05_seed\"\xd2\x01\n\rSpeakResponse\x12.\n\x07started\x18\x01 \x01(\x0b\x32\x1b.resonance.v1.SpeechStartedH\x00\x12\x30\n\x08sentence\x18\x02 \x01(\x0b\x32\x1c.resonance.v1.SpokenSentenceH\x00\x12)\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x18.resonance.v1.AudioChunkH\x00\x12+\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x17.resonance.v1.StreamEndH\x00\x42\x07\n\x05\x65vent\"^\n\rSpeechStarted\x12)\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x19.resonance.v1.AudioFormat\x12\"\n\x05voice\x18\x02 \x01(\x0b\x32\x13.resonance.v1.Voice\"\xf8\x01\n\x0eNarrateRequest\x12\x31\n\x0ftake_request_id\x18\x01 \x01(\tB\x18\xda\xc9\x18\x14\x08\x01(@2\x0e[A-Za-z0-9_-]+\x12*\n\nrequest_id\x18\x02 \x01(\tB\x16\xda\xc9\x18\x12(@2\x0e[A-Za-z0-9_-]+\x12\x37\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.resonance.v1.ScriptSectionB\x08\xda\xc9\x18\x04\x38\x01@ \x12\x18\n\x08voice_id\x18\x04 \x01(\tB\x06\xda\xc9\x18\x02(@\x12*\n\x05speed\x18\x05 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\xe0?\x19\x00\x00\x00\x00\x00\x00\x00@H\x00\x88\x01\x01\x42\x08\n\x06_speed\"b\n\rScriptSection\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xda\xc9\x18\x05\x08\x01(\x88\'\x12,\n\x07start_s\x18\x02 \x01(\x01\x42\x16\xda\xc9\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00 \xac@H\x00\x88\x01\x01\x42\n\n\x08_start_s\"3\n\x0fNarrateResponse\x12 \n\x04take\x18\x01 \x01(\x0b\x32\x12.resonance.v1.Take\"b\n\x11TranscribeRequest\x12\x35\n\x07opening\x18\x01 \x01(\x0b\x32\".resonance.v1.TranscriptionOpeningH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"O\n\x14TranscriptionOpening\x12\x19\n\x08\x66ilename\x18\x01 \x01(\tB\x07\xda\xc9\x18\x03(\xc8\x01\x12\x1c\n\nvocabulary\x18\x02 \x03(\tB\x08\xda\xc9\x18\x04(P@@\"p\n\x12TranscribeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x12\n\nduration_s\x18\x03 \x01(\x01\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x12\n\nrecognizer\x18\x05 \x01(\t2\xbf\x02\n\rSpeechService\x12O\n\nListVoices\x12\x1f.resonance.v1.ListVoicesRequest\x1a .resonance.v1.ListVoicesResponse\x12\x42\n\x05Speak\x12\x1a.resonance.v1.SpeakRequest\x1a\x1b.resonance.v1.SpeakResponse0\x01\x12\x46\n\x07Narrate\x12\x1c.resonance.v1.NarrateRequest\x1a\x1d.resonance.v1.NarrateResponse\x12Q\n\nTranscribe\x12\x1f.resonance.v1.TranscribeRequest\x1a .resonance.v1.TranscribeResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,30 +60,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSCRIPTIONOPENING'].fields_by_name['filename']._serialized_options = b'\332\311\030\003(\310\001'
   _globals['_TRANSCRIPTIONOPENING'].fields_by_name['vocabulary']._loaded_options = None
   _globals['_TRANSCRIPTIONOPENING'].fields_by_name['vocabulary']._serialized_options = b'\332\311\030\004(P@@'
-  _globals['_VOICE']._serialized_start=124
-  _globals['_VOICE']._serialized_end=223
-  _globals['_LISTVOICESREQUEST']._serialized_start=225
-  _globals['_LISTVOICESREQUEST']._serialized_end=244
-  _globals['_LISTVOICESRESPONSE']._serialized_start=246
-  _globals['_LISTVOICESRESPONSE']._serialized_end=303
-  _globals['_SPEAKREQUEST']._serialized_start=306
-  _globals['_SPEAKREQUEST']._serialized_end=477
-  _globals['_SPEAKRESPONSE']._serialized_start=480
-  _globals['_SPEAKRESPONSE']._serialized_end=690
-  _globals['_SPEECHSTARTED']._serialized_start=692
-  _globals['_SPEECHSTARTED']._serialized_end=786
-  _globals['_NARRATEREQUEST']._serialized_start=789
-  _globals['_NARRATEREQUEST']._serialized_end=1037
-  _globals['_SCRIPTSECTION']._serialized_start=1039
-  _globals['_SCRIPTSECTION']._serialized_end=1137
-  _globals['_NARRATERESPONSE']._serialized_start=1139
-  _globals['_NARRATERESPONSE']._serialized_end=1190
-  _globals['_TRANSCRIBEREQUEST']._serialized_start=1192
-  _globals['_TRANSCRIBEREQUEST']._serialized_end=1290
-  _globals['_TRANSCRIPTIONOPENING']._serialized_start=1292
-  _globals['_TRANSCRIPTIONOPENING']._serialized_end=1371
-  _globals['_TRANSCRIBERESPONSE']._serialized_start=1373
-  _globals['_TRANSCRIBERESPONSE']._serialized_end=1485
-  _globals['_SPEECHSERVICE']._serialized_start=1488
-  _globals['_SPEECHSERVICE']._serialized_end=1807
+  _globals['_VOICE']._serialized_start=125
+  _globals['_VOICE']._serialized_end=281
+  _globals['_RECOGNIZERINFO']._serialized_start=283
+  _globals['_RECOGNIZERINFO']._serialized_end=407
+  _globals['_LISTVOICESREQUEST']._serialized_start=409
+  _globals['_LISTVOICESREQUEST']._serialized_end=428
+  _globals['_LISTVOICESRESPONSE']._serialized_start=430
+  _globals['_LISTVOICESRESPONSE']._serialized_end=537
+  _globals['_SPEAKREQUEST']._serialized_start=540
+  _globals['_SPEAKREQUEST']._serialized_end=711
+  _globals['_SPEAKRESPONSE']._serialized_start=714
+  _globals['_SPEAKRESPONSE']._serialized_end=924
+  _globals['_SPEECHSTARTED']._serialized_start=926
+  _globals['_SPEECHSTARTED']._serialized_end=1020
+  _globals['_NARRATEREQUEST']._serialized_start=1023
+  _globals['_NARRATEREQUEST']._serialized_end=1271
+  _globals['_SCRIPTSECTION']._serialized_start=1273
+  _globals['_SCRIPTSECTION']._serialized_end=1371
+  _globals['_NARRATERESPONSE']._serialized_start=1373
+  _globals['_NARRATERESPONSE']._serialized_end=1424
+  _globals['_TRANSCRIBEREQUEST']._serialized_start=1426
+  _globals['_TRANSCRIBEREQUEST']._serialized_end=1524
+  _globals['_TRANSCRIPTIONOPENING']._serialized_start=1526
+  _globals['_TRANSCRIPTIONOPENING']._serialized_end=1605
+  _globals['_TRANSCRIBERESPONSE']._serialized_start=1607
+  _globals['_TRANSCRIBERESPONSE']._serialized_end=1719
+  _globals['_SPEECHSERVICE']._serialized_start=1722
+  _globals['_SPEECHSERVICE']._serialized_end=2041
 # @@protoc_insertion_point(module_scope)

@@ -10,28 +10,48 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Voice(_message.Message):
-    __slots__ = ("voice_id", "language", "description", "license", "is_local")
+    __slots__ = ("voice_id", "language", "description", "license", "is_local", "price_usd", "price_day")
     VOICE_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LICENSE_FIELD_NUMBER: _ClassVar[int]
     IS_LOCAL_FIELD_NUMBER: _ClassVar[int]
+    PRICE_USD_FIELD_NUMBER: _ClassVar[int]
+    PRICE_DAY_FIELD_NUMBER: _ClassVar[int]
     voice_id: str
     language: str
     description: str
     license: str
     is_local: bool
-    def __init__(self, voice_id: _Optional[str] = ..., language: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., is_local: _Optional[bool] = ...) -> None: ...
+    price_usd: float
+    price_day: str
+    def __init__(self, voice_id: _Optional[str] = ..., language: _Optional[str] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., is_local: _Optional[bool] = ..., price_usd: _Optional[float] = ..., price_day: _Optional[str] = ...) -> None: ...
+
+class RecognizerInfo(_message.Message):
+    __slots__ = ("name", "is_local", "price_usd", "price_day", "is_google")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IS_LOCAL_FIELD_NUMBER: _ClassVar[int]
+    PRICE_USD_FIELD_NUMBER: _ClassVar[int]
+    PRICE_DAY_FIELD_NUMBER: _ClassVar[int]
+    IS_GOOGLE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    is_local: bool
+    price_usd: float
+    price_day: str
+    is_google: bool
+    def __init__(self, name: _Optional[str] = ..., is_local: _Optional[bool] = ..., price_usd: _Optional[float] = ..., price_day: _Optional[str] = ..., is_google: _Optional[bool] = ...) -> None: ...
 
 class ListVoicesRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class ListVoicesResponse(_message.Message):
-    __slots__ = ("voices",)
+    __slots__ = ("voices", "recognizer")
     VOICES_FIELD_NUMBER: _ClassVar[int]
+    RECOGNIZER_FIELD_NUMBER: _ClassVar[int]
     voices: _containers.RepeatedCompositeFieldContainer[Voice]
-    def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ...) -> None: ...
+    recognizer: RecognizerInfo
+    def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ..., recognizer: _Optional[_Union[RecognizerInfo, _Mapping]] = ...) -> None: ...
 
 class SpeakRequest(_message.Message):
     __slots__ = ("text", "voice_id", "speed", "seed")

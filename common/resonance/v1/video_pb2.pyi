@@ -1,8 +1,10 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from resonance.v1 import generate_pb2 as _generate_pb2
 from resonance.v1 import jobs_pb2 as _jobs_pb2
 from resonance.v1 import rules_pb2 as _rules_pb2
+from resonance.v1 import speech_pb2 as _speech_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -131,7 +133,7 @@ class VideoFile(_message.Message):
     def __init__(self, aspect: _Optional[str] = ..., kind: _Optional[_Union[VideoFileKind, str]] = ..., sha256: _Optional[str] = ..., byte_count: _Optional[int] = ..., media_type: _Optional[str] = ...) -> None: ...
 
 class Video(_message.Message):
-    __slots__ = ("video_id", "state", "progress", "take_id", "upload_id", "concept", "character", "aspects", "review", "seed", "provider", "awaits_review", "duration_s", "shots", "files", "error", "notices", "create_time", "update_time", "revision", "pcm_master")
+    __slots__ = ("video_id", "state", "progress", "take_id", "upload_id", "concept", "character", "aspects", "review", "seed", "provider", "awaits_review", "duration_s", "shots", "files", "error", "notices", "create_time", "update_time", "revision", "pcm_master", "cost_usd")
     VIDEO_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
@@ -153,6 +155,7 @@ class Video(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PCM_MASTER_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
     video_id: str
     state: VideoState
     progress: float
@@ -174,10 +177,21 @@ class Video(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     revision: int
     pcm_master: bool
-    def __init__(self, video_id: _Optional[str] = ..., state: _Optional[_Union[VideoState, str]] = ..., progress: _Optional[float] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., character: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ..., awaits_review: _Optional[bool] = ..., duration_s: _Optional[float] = ..., shots: _Optional[_Iterable[_Union[VideoShot, _Mapping]]] = ..., files: _Optional[_Iterable[_Union[VideoFile, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., pcm_master: _Optional[bool] = ...) -> None: ...
+    cost_usd: float
+    def __init__(self, video_id: _Optional[str] = ..., state: _Optional[_Union[VideoState, str]] = ..., progress: _Optional[float] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., character: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ..., awaits_review: _Optional[bool] = ..., duration_s: _Optional[float] = ..., shots: _Optional[_Iterable[_Union[VideoShot, _Mapping]]] = ..., files: _Optional[_Iterable[_Union[VideoFile, _Mapping]]] = ..., error: _Optional[_Union[_jobs_pb2.Fault, _Mapping]] = ..., notices: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., pcm_master: _Optional[bool] = ..., cost_usd: _Optional[float] = ...) -> None: ...
+
+class VideoNarration(_message.Message):
+    __slots__ = ("sections", "voice_id", "speed")
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    VOICE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    sections: _containers.RepeatedCompositeFieldContainer[_speech_pb2.ScriptSection]
+    voice_id: str
+    speed: float
+    def __init__(self, sections: _Optional[_Iterable[_Union[_speech_pb2.ScriptSection, _Mapping]]] = ..., voice_id: _Optional[str] = ..., speed: _Optional[float] = ...) -> None: ...
 
 class CreateVideoRequest(_message.Message):
-    __slots__ = ("request_id", "take_id", "upload_id", "concept", "aspects", "character", "review", "seed", "provider", "pcm_master")
+    __slots__ = ("request_id", "take_id", "upload_id", "concept", "aspects", "character", "review", "seed", "provider", "pcm_master", "music", "narration")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TAKE_ID_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +202,8 @@ class CreateVideoRequest(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     PCM_MASTER_FIELD_NUMBER: _ClassVar[int]
+    MUSIC_FIELD_NUMBER: _ClassVar[int]
+    NARRATION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     take_id: str
     upload_id: str
@@ -198,7 +214,9 @@ class CreateVideoRequest(_message.Message):
     seed: int
     provider: str
     pcm_master: bool
-    def __init__(self, request_id: _Optional[str] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., character: _Optional[str] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ..., pcm_master: _Optional[bool] = ...) -> None: ...
+    music: _generate_pb2.GenerateRequest
+    narration: VideoNarration
+    def __init__(self, request_id: _Optional[str] = ..., take_id: _Optional[str] = ..., upload_id: _Optional[str] = ..., concept: _Optional[str] = ..., aspects: _Optional[_Iterable[str]] = ..., character: _Optional[str] = ..., review: _Optional[bool] = ..., seed: _Optional[int] = ..., provider: _Optional[str] = ..., pcm_master: _Optional[bool] = ..., music: _Optional[_Union[_generate_pb2.GenerateRequest, _Mapping]] = ..., narration: _Optional[_Union[VideoNarration, _Mapping]] = ...) -> None: ...
 
 class CreateVideoResponse(_message.Message):
     __slots__ = ("video",)

@@ -19,7 +19,7 @@ class UsageEndpoint(HTTPEndpoint):
     """`/v1/usage`."""
 
     @operation(
-        summary="What you used: calls of this minute, seconds of music of this day, bytes in the store, and your quotas",
+        summary="What you used: calls of this minute, music and US dollars at Google of this day, bytes in the store, and your limits",
         tag="owners",
         responses={200: json_response("The usage", message_schema("Usage"))},
         faults=(503,),

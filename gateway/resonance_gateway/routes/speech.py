@@ -35,8 +35,11 @@ _TRANSCRIBE_S_MAX = 90.0
 _TRANSCRIPTION = message_schema("TranscribeResponse")
 _VOICES = {
     "type": "object",
-    "properties": {"voices": {"type": "array", "items": message_schema("Voice")}},
-    "required": ["voices"],
+    "properties": {
+        "voices": {"type": "array", "items": message_schema("Voice")},
+        "recognizer": message_schema("RecognizerInfo"),
+    },
+    "required": ["voices", "recognizer"],
 }
 
 
@@ -78,7 +81,7 @@ class VoicesEndpoint(HTTPEndpoint):
     """`/v1/voices`."""
 
     @operation(
-        summary="The voices, the default one first",
+        summary="The voices, the default one first, and who writes down what is said; whether words and recordings stay here",
         tag="speech",
         responses={200: json_response("The voices", _VOICES)},
         faults=(503,),
@@ -143,15 +146,10 @@ class NarrationsEndpoint(HTTPEndpoint):
         narrate = speech_pb2.NarrateRequest(
             take_request_id=read_path_id(request, "request_id", "take"),
             request_id=body.request_id or "",
-            sections=[
-                fill_message(speech_pb2.ScriptSection(), section.model_dump(exclude_none=True))
-                for section in body.sections
-            ],
+            sections=to_sections(body.script, body.sections),
             voice_id=body.voice,
             speed=body.speed,
         )
-        if body.script is not None:
-            narrate.sections.insert(0, speech_pb2.ScriptSection(text=body.script))
         asking = get_services(request).speech.ask("Narrate", narrate, timeout_s=_NARRATE_S_MAX)
         take = (await cancel_on_disconnect(request, asking)).take
         location = own_path(request, f"/v1/takes/{take.request_id}")
@@ -192,6 +190,14 @@ class TranscriptionsEndpoint(HTTPEndpoint):
                 415, "send the recording itself, with Content-Type: application/octet-stream or audio/..."
             )
         return JSONResponse(to_json(await _transcribe(get_services(request), request.stream())))
+
+
+def to_sections(script: str | None, sections: list[SectionBody]) -> list[speech_pb2.ScriptSection]:
+    """The sections of a script; one that is a single text comes first."""
+    whole = [] if script is None else [speech_pb2.ScriptSection(text=script)]
+    return whole + [
+        fill_message(speech_pb2.ScriptSection(), section.model_dump(exclude_none=True)) for section in sections
+    ]
 
 
 async def _speak(services: Services, asked: speech_pb2.SpeakRequest) -> tuple[speech_pb2.SpeechStarted, bytes]:

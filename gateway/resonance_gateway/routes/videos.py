@@ -14,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from resonance.errors import DeadlineExceeded
-from resonance.v1 import video_pb2
+from resonance.v1 import generate_pb2, video_pb2
 from resonance_gateway.http.bodies import Body
 from resonance_gateway.http.path_prefix import own_path
 from resonance_gateway.http.requests import read_json, read_lower_path_id, read_query, resolve_request_id
 from resonance_gateway.http.sse import Events, EventStreamResponse, json_event, no_events, read_last_event_id
 from resonance_gateway.routes.app_state import get_services
+from resonance_gateway.routes.recipes import RecipeBody, to_recipe
+from resonance_gateway.routes.speech import SectionBody, to_sections
 from resonance_gateway.schema.fields import PageQuery, RequestId
 from resonance_gateway.schema.limits_from_protos import items, rule
 from resonance_gateway.schema.operations import Schema, json_response, message_schema, operation, page_schema
@@ -49,13 +51,36 @@ _CURVES: Schema = {
 AspectName = Literal["9:16", "1:1", "16:9"]
 
 
+class VideoMusicBody(RecipeBody):
+    """Music that is made for a video."""
+
+    duration_s: Annotated[float, rule("GenerateRequest.duration_s")] = 10.0
+    seed: Annotated[int, rule("GenerateRequest.seed")] | None = None
+    backend: Annotated[
+        str, rule("GenerateRequest.backend", description="What makes it; /v1/models lists the backends.")
+    ] = ""
+
+
+class VideoNarrationBody(Body):
+    """A script that is spoken over the music: `script` as one text, or `sections` with times."""
+
+    script: Annotated[str | None, rule("ScriptSection.text", description="The whole script, from one second on.")] = (
+        None
+    )
+    sections: Annotated[list[SectionBody], items("VideoNarration.sections", min_length=0)] = []
+    voice: Annotated[str, rule("VideoNarration.voice_id", description="One of `/v1/voices`.")] = ""
+    speed: Annotated[float | None, rule("VideoNarration.speed")] = None
+
+
 class VideoBody(Body):
-    """A video of a finished take, or of an upload that is whole: one of the two."""
+    """A video of a finished take, of an upload that is whole, or of music that is made for it: one of the three."""
 
     upload_id: Annotated[str, rule("CreateVideoRequest.upload_id", min_length=1)] | None = None
+    music: VideoMusicBody | None = None
     take_id: Annotated[str, rule("CreateVideoRequest.take_id", min_length=1)] | None = Field(
         default=None, validate_default=True
     )
+    narration: VideoNarrationBody | None = None
     concept: Annotated[str, rule("CreateVideoRequest.concept")]
     aspects: Annotated[list[AspectName], items("CreateVideoRequest.aspects", min_length=1)] = ["9:16"]
     character: Annotated[str, rule("CreateVideoRequest.character")] = ""
@@ -67,9 +92,11 @@ class VideoBody(Body):
 
     @field_validator("take_id", mode="after")
     @classmethod
-    def _is_one_of_the_two(cls, take_id: str | None, info: ValidationInfo) -> str | None:
-        if "upload_id" in info.data and (take_id is None) == (info.data["upload_id"] is None):
-            raise PydanticCustomError("required", "name a take in `take_id`, or a whole upload in `upload_id`")
+    def _is_one_of_the_three(cls, take_id: str | None, info: ValidationInfo) -> str | None:
+        others = [info.data.get(name) for name in ("upload_id", "music") if name in info.data]
+        if len(others) == 2 and sum(one is not None for one in (take_id, *others)) != 1:
+            message = "name a take in `take_id`, a whole upload in `upload_id`, or ask for `music`: one of the three"
+            raise PydanticCustomError("required", message)
         return take_id
 
 
@@ -91,7 +118,7 @@ class VideosEndpoint(HTTPEndpoint):
         return JSONResponse({"videos": videos, "next_page_token": response.next_page_token})
 
     @operation(
-        summary="Make a video of a take or of an uploaded song",
+        summary="Make a video of a take, of an uploaded song, or of music that is made for it; with a script, its music is narrated",
         tag="videos",
         body=VideoBody,
         responses={202: json_response("Accepted; follow it under Location", VIDEO_SCHEMA)},
@@ -111,9 +138,22 @@ class VideosEndpoint(HTTPEndpoint):
             seed=body.seed,
             provider=body.provider or "",
             pcm_master=body.pcm_master,
+            music=_to_music(body.music) if body.music is not None else None,
+            narration=_to_narration(body.narration) if body.narration is not None else None,
         )
         response = await get_services(request).video.ask("CreateVideo", creation)
         return accepted(request, to_video(response.video))
+
+
+def _to_music(body: VideoMusicBody) -> generate_pb2.GenerateRequest:
+    return generate_pb2.GenerateRequest(
+        recipe=to_recipe(body), duration_s=body.duration_s, seed=body.seed, backend=body.backend
+    )
+
+
+def _to_narration(body: VideoNarrationBody) -> video_pb2.VideoNarration:
+    sections = to_sections(body.script, body.sections)
+    return video_pb2.VideoNarration(sections=sections, voice_id=body.voice, speed=body.speed)
 
 
 class VideoEndpoint(HTTPEndpoint):

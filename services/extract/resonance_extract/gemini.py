@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from resonance.errors import ResonanceError, Unavailable
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
 from resonance.settings import Settings
 from resonance.store.protocol import ObjectStore
 

@@ -61,6 +61,7 @@ class ExtractService(extract_pb2_grpc.ExtractServiceServicer):
             clip_s=CONFIGURATION.clip_s,
             hop_s=CONFIGURATION.hop_s,
             clip_min_s=CONFIGURATION.clip_min_s,
+            reader=self._refiner.reader,
         )
 
     async def ExtractTaste(  # noqa: N802

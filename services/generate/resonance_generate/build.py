@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from resonance.google import open_google
+from resonance.google.door import open_google
 from resonance.rpc.server import STORE_HEALTH, RpcServer
 from resonance.settings import Settings
 from resonance.store import ObjectStore

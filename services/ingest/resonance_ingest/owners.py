@@ -7,6 +7,8 @@ import time
 from resonance.completion import run_to_completion
 from resonance.erasure import Erased, Erasure
 from resonance.errors import FailedPrecondition, NotFound
+from resonance.google.api_key import read_key
+from resonance.google.spending import open_spending
 from resonance.identity import acting_as, current_owner
 from resonance.rpc import ServerContext
 from resonance.settings import Settings
@@ -29,7 +31,7 @@ class Owners(owners_pb2_grpc.OwnerServiceServicer):
     ) -> owners_pb2.GetUsageResponse:
         owner, settings = current_owner(), self._settings
         if not owner:
-            return owners_pb2.GetUsageResponse(usage=owners_pb2.Usage())
+            return owners_pb2.GetUsageResponse(usage=await self._with_google(owners_pb2.Usage()))
         used, now_s = await read_usage(self._store, owner), time.time()
         stored = await self._store.total_bytes(below_owner(owner))
         usage = owners_pb2.Usage(
@@ -38,7 +40,21 @@ class Owners(owners_pb2_grpc.OwnerServiceServicer):
             music_s=_quota(used.music_s, settings.quota_music_s_day, (now_s // DAY_S + 1) * DAY_S),
             storage_bytes=_quota(stored, settings.quota_storage_bytes, 0.0),
         )
-        return owners_pb2.GetUsageResponse(usage=usage)
+        return owners_pb2.GetUsageResponse(usage=await self._with_google(usage))
+
+    async def _with_google(self, usage: owners_pb2.Usage) -> owners_pb2.Usage:
+        """The usage with the sums at Google, where there is a key or something was spent."""
+        spending = open_spending(self._settings, self._store)
+        spent = await spending.spent(owner=usage.owner_id)
+        if read_key(self._settings) or spent.day_usd:
+            ceilings, end_s = spending.ceilings, spending.day_end().timestamp()
+            for quota, used, limit in (
+                (usage.google_usd, spent.owner_day_usd, ceilings.owner_day_usd),
+                (usage.google_all_usd, spent.day_usd, ceilings.day_usd),
+            ):
+                quota.used, quota.limit = used, limit
+                quota.reset_time.FromSeconds(int(end_s))
+        return usage
 
     async def DeleteOwner(  # noqa: N802
         self, request: owners_pb2.DeleteOwnerRequest, context: ServerContext

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from resonance.errors import InvalidInput
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
@@ -98,7 +98,8 @@ def _open_recognizer(settings: Settings, door: GoogleDoor | None) -> Recognizer:
         return GoogleRecognizer(door, model=settings.gemini_transcription_model)
     if settings.transcription_server:
         client = _open_client(settings.transcription_server, settings.transcription_server_key)
-        return TranscriptionServer(client, model=settings.transcription_server_model)
+        is_local = _is_loopback(settings.transcription_server)
+        return TranscriptionServer(client, model=settings.transcription_server_model, is_local=is_local)
     if settings.recognizer_folder:
         folder = Path(settings.recognizer_folder)
         if not (folder / "model.bin").is_file():

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from resonance.audio.wav import pcm16
 from resonance.errors import NotFound
+from resonance.google.spending import spending_on
+from resonance.ids import new_request_id
 from resonance.rpc import ServerContext
 from resonance.v1 import audio_pb2, generate_pb2, speech_pb2, speech_pb2_grpc
 from resonance_speech.narration.narrator import Narrator
@@ -32,7 +34,10 @@ class SpeechService(speech_pb2_grpc.SpeechServiceServicer):
         self, request: speech_pb2.ListVoicesRequest, context: ServerContext
     ) -> speech_pb2.ListVoicesResponse:
         others = [voice for voice in reversed(self._voices.values()) if voice is not self._default]
-        return speech_pb2.ListVoicesResponse(voices=[voice.info.to_message() for voice in (self._default, *others)])
+        return speech_pb2.ListVoicesResponse(
+            voices=[voice.info.to_message() for voice in (self._default, *others)],
+            recognizer=self._transcription.recognizer,
+        )
 
     async def Speak(  # noqa: N802
         self, request: speech_pb2.SpeakRequest, context: ServerContext
@@ -45,10 +50,13 @@ class SpeechService(speech_pb2_grpc.SpeechServiceServicer):
         )
         started = speech_pb2.SpeechStarted(format=audio_format, voice=voice.info.to_message())
         yield speech_pb2.SpeakResponse(started=started)
-        position, digest = 0, hashlib.sha256()
+        position, digest, request_id = 0, hashlib.sha256(), new_request_id()
+        with spending_on(request_id):
+            await voice.check_cost(sentences)
         async with self._slots:
             for number, text in enumerate(sentences):
-                samples = await voice.speak(text, speed=speed, seed=request.seed + number)
+                with spending_on(request_id):
+                    samples = await voice.speak(text, speed=speed, seed=request.seed + number)
                 end = position + len(samples)
                 sentence = generate_pb2.SpokenSentence(
                     text=text, start_s=position / voice.sample_rate_hz, end_s=end / voice.sample_rate_hz

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 from resonance.audio.delivery.credentials import Credentials, open_credentials
 from resonance.durable import Changes, Engine, WorkerPlan, open_engine
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
+from resonance.google.vertex import VertexDoor, open_vertex
 from resonance.places import prepare_folder
 from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
@@ -20,14 +21,17 @@ from resonance.store import ObjectStore
 from resonance.v1 import video_pb2_grpc
 from resonance.workspace import Workspace
 from resonance_video.assembly import assemble
+from resonance_video.composing import Composer
 from resonance_video.describing import SpeechDescriber
 from resonance_video.documents import VideoStore
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.making import Assemble, Listen, VideoMaking
+from resonance_video.scenes.diffusers_scenes import open_diffusers
 from resonance_video.scenes.google_scenes import OmniScenes, StillScenes
 from resonance_video.scenes.procedural.provider import ProceduralScenes
 from resonance_video.scenes.provider import SceneProvider
+from resonance_video.scenes.veo_scenes import VeoScenes
 from resonance_video.scoring import ClipWatcher
 from resonance_video.service import VideoService
 from resonance_video.songs import Songs
@@ -65,7 +69,8 @@ async def open_video(
     The first of the providers is the one by default; without any it is the embedded one.
     """
     door = open_google(settings, store)
-    providers = providers or _providers(settings, door)
+    vertex = open_vertex(settings, store)
+    providers = providers or _providers(settings, door, vertex)
     channels = {name: open_service_channel(settings, name) for name in ("generate", "ingest", "speech")}
     data_dir = await asyncio.to_thread(prepare_folder, settings.data_dir, setting="RESONANCE_DATA_DIR")
     workspace = await asyncio.to_thread(Workspace, data_dir / "video" / "work")
@@ -80,6 +85,7 @@ async def open_video(
                 songs,
                 providers,
                 workspace,
+                composer=Composer(channels["generate"], channels["speech"]),
                 describer=SpeechDescriber(channels["speech"]),
                 writer=GeminiWriter(door, settings.gemini_model) if door is not None else None,
                 codec=settings.video_codec,
@@ -94,13 +100,14 @@ async def open_video(
             yield Video(service, opened)
     finally:
         await asyncio.to_thread(workspace.close)
-        if door is not None:
-            await door.close()
+        for opened_door in (door, vertex):
+            if opened_door is not None:
+                await opened_door.close()
         await asyncio.gather(*(channel.close() for channel in channels.values()))
 
 
-def _providers(settings: Settings, door: GoogleDoor | None) -> dict[str, SceneProvider]:
-    """The embedded provider, and with a key those of Google."""
+def _providers(settings: Settings, door: GoogleDoor | None, vertex: VertexDoor | None) -> dict[str, SceneProvider]:
+    """The embedded provider, with a folder of diffusers its pipeline, and with a key or a project those of Google."""
     found: list[SceneProvider] = [ProceduralScenes(settings.video_codec)]
     if door is not None:
         image, clip = settings.gemini_image_model, settings.gemini_video_model
@@ -108,6 +115,11 @@ def _providers(settings: Settings, door: GoogleDoor | None) -> dict[str, ScenePr
             StillScenes(door, model=image, image_model=image, codec=settings.video_codec),
             OmniScenes(door, model=clip, image_model=image, codec=settings.video_codec),
         ]
+    if vertex is not None:
+        image, model = settings.gemini_image_model, settings.veo_model
+        found.append(VeoScenes(vertex, door, model=model, image_model=image, codec=settings.video_codec))
+    if settings.diffusers_folder is not None:
+        found.append(open_diffusers(settings))
     return {provider.capabilities().name: provider for provider in found}
 
 

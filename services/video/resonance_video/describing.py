@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import grpc
 
 from resonance.audio.wav import wav_header
-from resonance.errors import DataLoss
+from resonance.errors import DataLoss, ResonanceError
 from resonance.rpc.calls import stream_call
 from resonance.v1 import speech_pb2, speech_pb2_grpc
 from resonance_video.models import Shot, ShotPlan
@@ -23,6 +23,9 @@ LEAD_S, GAP_S = 0.25, 0.35
 # A summary that could only begin so long after its shot's end would describe another picture.
 LATE_S_MAX = 1.0
 _SPEED = 1.1
+# The mix of the described version holds the whole song in memory, about 1.2 MB for each second.
+DESCRIBED_S_MAX = 600.0
+Span = tuple[float, float]
 _CALL_S_MAX = 60.0
 
 
@@ -46,8 +49,8 @@ class SpokenSummaries:
 class Describer(Protocol):
     """Speaks the summaries of a plan."""
 
-    async def describe(self, plan: ShotPlan, folder: Path) -> SpokenSummaries:
-        """The summaries as files in `folder`.
+    async def describe(self, plan: ShotPlan, folder: Path, *, busy_s: Sequence[Span] = ()) -> SpokenSummaries:
+        """The summaries as files in `folder`. None is heard within `busy_s`: spans in seconds, in the order of time.
 
         Raises:
             ResonanceError: the speech service is away, or cannot say them.
@@ -61,12 +64,12 @@ class SpeechDescriber:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: Any = speech_pb2_grpc.SpeechServiceStub(channel)
 
-    async def describe(self, plan: ShotPlan, folder: Path) -> SpokenSummaries:
+    async def describe(self, plan: ShotPlan, folder: Path, *, busy_s: Sequence[Span] = ()) -> SpokenSummaries:
         shots = [
             shot for before, shot in zip((None, *plan.shots), plan.shots, strict=False) if not _repeats(before, shot)
         ]
         spoken = [await self._speak(shot.summary, folder / f"summary-{shot.id}.wav") for shot in shots]
-        starts_s = place_summaries(shots, spoken, fps=plan.fps, film_s=plan.frames / plan.fps)
+        starts_s = place_summaries(shots, spoken, fps=plan.fps, film_s=plan.frames / plan.fps, busy_s=busy_s)
         summaries = tuple(
             SpokenSummary(shot_id=shot.id, path=folder / f"summary-{shot.id}.wav", start_s=start_s)
             for shot, start_s in zip(shots, starts_s, strict=True)
@@ -98,16 +101,19 @@ class SpeechDescriber:
 
 
 def place_summaries(
-    shots: Sequence[Shot], lengths_s: Sequence[float], *, fps: int, film_s: float
+    shots: Sequence[Shot], lengths_s: Sequence[float], *, fps: int, film_s: float, busy_s: Sequence[Span] = ()
 ) -> list[float | None]:
     """When each summary begins, in seconds; None where it would come too late for its shot or not end within the film.
 
-    A summary waits for the one before it, so that no two are heard at once.
+    A summary waits for the one before it and for the spans of `busy_s`, so that no two are heard at once.
     """
     starts: list[float | None] = []
     free_s = 0.0
     for shot, length_s in zip(shots, lengths_s, strict=True):
         start_s = max(shot.start_frame / fps + LEAD_S, free_s)
+        for begins_s, ends_s in busy_s:
+            if begins_s < start_s + length_s + GAP_S and start_s < ends_s + GAP_S:
+                start_s = ends_s + GAP_S
         is_late = start_s > shot.end_frame / fps + LATE_S_MAX or start_s + length_s > film_s
         starts.append(None if is_late else start_s)
         if not is_late:
@@ -117,3 +123,20 @@ def place_summaries(
 
 def _repeats(before: Shot | None, shot: Shot) -> bool:
     return before is not None and before.summary == shot.summary
+
+
+async def describe_if_possible(
+    describer: Describer | None, plan: ShotPlan, folder: Path, *, busy_s: Sequence[Span] = ()
+) -> SpokenSummaries:
+    """The spoken summaries, none of them within `busy_s`, where the song speaks.
+
+    Where there is no voice the film is made without them, and a notice says why.
+    """
+    if describer is None:
+        return SpokenSummaries()
+    if plan.frames > plan.fps * DESCRIBED_S_MAX:
+        return SpokenSummaries(notices=(f"songs above {DESCRIBED_S_MAX / 60:g} minutes get no described version",))
+    try:
+        return await describer.describe(plan, folder, busy_s=busy_s)
+    except ResonanceError as failure:
+        return SpokenSummaries(notices=(f"there is no described version: {failure.message}"[:400],))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 
 from resonance.audio.delivery.credentials import Credentials
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError
+from resonance.errors import FailedPrecondition, NotFound
 from resonance.google.spending import spending_on
-from resonance.ids import canonical_digest
 from resonance.workspace import Workspace
 from resonance_video.assembly import AssembledVideo, assemble
-from resonance_video.describing import Describer, SpokenSummaries
+from resonance_video.composing import Composed, Composer
+from resonance_video.describing import Describer, describe_if_possible
 from resonance_video.directing import direct
 from resonance_video.documents import VideoStore
 from resonance_video.encoding import VideoCodec
 from resonance_video.files import VideoFiles
 from resonance_video.listening import listen
 from resonance_video.models import Aspect, KnownMusic, SceneStatus, ShotPlan, SongMap, Treatment
-from resonance_video.planned import PlannedVideo, SceneTask, Stopped
+from resonance_video.planned import PlannedVideo, SceneTask, Stopped, find_shot, read_song, to_manifest
 from resonance_video.scene_making import VIDEO_TYPE, SceneMaking
 from resonance_video.scenes.provider import SceneProvider
 from resonance_video.songs import Songs
@@ -28,8 +27,6 @@ from resonance_video.video_document import (
     Fault,
     Film,
     SceneRecord,
-    ShotState,
-    StoredFile,
     VideoDocument,
     VideoState,
     change_version,
@@ -37,8 +34,6 @@ from resonance_video.video_document import (
 )
 
 QUICKTIME_TYPE = "video/quicktime"
-# The mix of the described version holds the whole song in memory, about 1.2 MB for each second.
-DESCRIBED_S_MAX = 600.0
 # Shares of the progress at which each state begins.
 _BEGINS = {
     VideoState.LISTENING: 0.01,
@@ -69,6 +64,7 @@ class VideoMaking:
         providers: Mapping[str, SceneProvider],
         workspace: Workspace,
         *,
+        composer: Composer | None = None,
         describer: Describer | None = None,
         writer: TreatmentWriter | None = None,
         codec: VideoCodec = "h264",
@@ -82,6 +78,7 @@ class VideoMaking:
         self._scenes = SceneMaking(videos, files, providers, workspace)
         self._workspace = workspace
         self._listen = listen
+        self._composer = composer
         self._describer = describer
         self._writer = writer
         self._codec: VideoCodec = codec
@@ -94,18 +91,50 @@ class VideoMaking:
         document = await self._begin(video_id, VideoState.LISTENING)
         if document.song is not None:
             return
+        composed = await self._compose(document)
         with self._workspace.folder(video_id) as folder:
             path = folder / "song"
             known = KnownMusic()
-            if document.take_id:
-                known = await self._songs.write_take(document.take_id, path)
+            if composed.take_id:
+                known = await self._songs.write_take(composed.take_id, path)
             else:
                 await self._songs.write_upload(document.upload_id, path)
             song = await self._files.put(
-                video_id, path, "audio/wav" if document.take_id else "application/octet-stream"
+                video_id, path, "audio/wav" if composed.take_id else "application/octet-stream"
             )
         await self._videos.put_text(video_id, known.digest(), known.to_json())
-        await self._change(video_id, lambda now: now.model_copy(update={"song": song, "known_digest": known.digest()}))
+        await self._change(
+            video_id,
+            lambda now: now.model_copy(
+                update={
+                    "song": song,
+                    "known_digest": known.digest(),
+                    "take_id": composed.take_id,
+                    "spent_usd": round(now.spent_usd + composed.cost_usd, 9),
+                    "notices": _joined(now.notices, composed.notices),
+                }
+            ),
+        )
+
+    async def _compose(self, document: VideoDocument) -> Composed:
+        """The take of the video, made and narrated where that is asked for."""
+        if self._composer is None or not (document.music or document.narration):
+            return Composed(take_id=document.take_id, cost_usd=0.0, notices=())
+        return await self._composer.compose(document.video_id, document.take_id, document.music, document.narration)
+
+    @asynccontextmanager
+    async def _paid(self, video_id: str) -> AsyncIterator[None]:
+        """Counts what is spent within for the video, and adds it to the video's sum, also where it was spent in vain."""
+        with spending_on(video_id) as account:
+            try:
+                yield
+            finally:
+                if account.usd:
+                    with suppress(Stopped):
+                        await self._change(
+                            video_id,
+                            lambda now: now.model_copy(update={"spent_usd": round(now.spent_usd + account.usd, 9)}),
+                        )
 
     async def listen(self, video_id: str) -> None:
         """Writes the song map."""
@@ -114,7 +143,7 @@ class VideoMaking:
             return
         known = KnownMusic.from_json(await self._videos.get_text(video_id, document.known_digest))
         with self._workspace.folder(video_id) as folder:
-            song = await self._files.fetch(video_id, _song(document), folder / "song")
+            song = await self._files.fetch(video_id, read_song(document), folder / "song")
             song_map = await self._listen(song, known, folder=folder)
         digest = song_map.digest()
         await self._videos.put_text(video_id, digest, song_map.to_json())
@@ -145,7 +174,7 @@ class VideoMaking:
             character=document.character,
         )
         if self._writer is not None:
-            with spending_on(video_id):
+            async with self._paid(video_id):
                 treatment = await self._writer.write(document.concept, treatment, song_map)
         unread = (f"not understood: {', '.join(treatment.unread)}",) if treatment.unread else ()
         digest = treatment.digest()
@@ -198,10 +227,11 @@ class VideoMaking:
         """Makes one version of a scene in every aspect of the video. Aspects that are finished are not made again."""
         document = await self._change_version(video_id, task, status=SceneStatus.MAKING, attempts=attempt, error=None)
         planned = await self.read_planned(document)
-        shot = _shot(document, task)
+        shot = find_shot(document, task)
         for aspect in document.aspects:
             request = planned.request(shot, task.version, aspect)
-            scene, notice = await self._scenes.find_or_make(video_id, document.provider, request, attempt=attempt)
+            async with self._paid(video_id):
+                scene, notice = await self._scenes.find_or_make(video_id, document.provider, request, attempt=attempt)
             document = await self._keep_scene(video_id, task, aspect, scene, notice)
 
     async def assemble(self, video_id: str, aspect: Aspect) -> None:
@@ -213,19 +243,24 @@ class VideoMaking:
             return
         planned = await self.read_planned(document)
         with self._workspace.folder(video_id) as folder:
-            song = await self._files.fetch(video_id, _song(document), folder / "song")
+            song = await self._files.fetch(video_id, read_song(document), folder / "song")
             paths = {
                 shot_id: await self._files.fetch(video_id, scene.video, folder / f"{shot_id}.mp4")
                 for shot_id, scene in scenes.items()
             }
-            spoken = await self._describe(planned.plan, folder)
+            spoken = await describe_if_possible(
+                self._describer,
+                planned.plan,
+                folder,
+                busy_s=[(one.start_s, one.end_s) for one in planned.song_map.words],
+            )
             made = await self._assemble(
                 planned.plan,
                 paths,
                 song,
                 aspect,
                 folder,
-                manifest=_manifest(document, scenes),
+                manifest=to_manifest(document, scenes),
                 credentials=self._credentials,
                 spoken=spoken.summaries,
                 is_pcm=document.pcm_master,
@@ -287,22 +322,11 @@ class VideoMaking:
             plan=ShotPlan.from_json(await self._videos.get_text(document.video_id, document.plan_digest)),
         )
 
-    async def _describe(self, plan: ShotPlan, folder: Path) -> SpokenSummaries:
-        """The spoken summaries. Where there is no voice the film is made without them, and a notice says why."""
-        if self._describer is None:
-            return SpokenSummaries()
-        if plan.frames > plan.fps * DESCRIBED_S_MAX:
-            return SpokenSummaries(notices=(f"songs above {DESCRIBED_S_MAX / 60:g} minutes get no described version",))
-        try:
-            return await self._describer.describe(plan, folder)
-        except ResonanceError as failure:
-            return SpokenSummaries(notices=(f"there is no described version: {failure.message}"[:400],))
-
     async def _keep_scene(
         self, video_id: str, task: SceneTask, aspect: Aspect, scene: SceneRecord, notice: str
     ) -> VideoDocument:
         def keep(now: VideoDocument) -> VideoDocument:
-            shot = _shot(now, task)
+            shot = find_shot(now, task)
             version = shot.version(task.version)
             assert version is not None
             scenes = {**version.scenes, aspect: scene}
@@ -318,7 +342,7 @@ class VideoMaking:
 
     async def _change_version(self, video_id: str, task: SceneTask, **changes: object) -> VideoDocument:
         return await self._change(
-            video_id, lambda now: now.with_shot(change_version(_shot(now, task), task.version, **changes))
+            video_id, lambda now: now.with_shot(change_version(find_shot(now, task), task.version, **changes))
         )
 
     async def _reopen(self, video_id: str) -> None:
@@ -354,19 +378,6 @@ class VideoMaking:
             raise Stopped(f"video {video_id} is gone") from None
 
 
-def _song(document: VideoDocument) -> StoredFile:
-    if document.song is None:
-        raise DataLoss(f"video {document.video_id} has lost its song", reason="VIDEO_DAMAGED")
-    return document.song
-
-
-def _shot(document: VideoDocument, task: SceneTask) -> ShotState:
-    shot = document.shot(task.shot_id)
-    if shot is None or shot.version(task.version) is None:
-        raise Stopped(f"the plan has no shot {task.shot_id} any more")
-    return shot
-
-
 def _shooting_progress(document: VideoDocument) -> float:
     wanted = len(document.shots) * len(document.aspects)
     done = sum(len(shot.chosen_version.scenes) for shot in document.shots)
@@ -376,15 +387,3 @@ def _shooting_progress(document: VideoDocument) -> float:
 
 def _joined(before: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     return (*before, *(notice for notice in more if notice not in before))
-
-
-def _manifest(document: VideoDocument, scenes: Mapping[str, SceneRecord]) -> dict[str, object]:
-    return {
-        "title": document.concept[:100],
-        "concept": document.concept,
-        "take_id": document.take_id,
-        "seed": document.seed,
-        "providers": sorted({scene.made_with for scene in scenes.values()}),
-        "plan": document.plan_digest,
-        "video": canonical_digest(document.video_id),
-    }

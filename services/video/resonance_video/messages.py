@@ -35,6 +35,7 @@ def to_video_message(document: VideoDocument, plan: ShotPlan | None) -> video_pb
         update_time=_to_timestamp(document.updated_ms),
         revision=document.revision,
         pcm_master=document.pcm_master,
+        cost_usd=document.spent_usd,
     )
 
 

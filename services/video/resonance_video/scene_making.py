@@ -39,7 +39,7 @@ class SceneMaking:
     ) -> tuple[SceneRecord, str]:
         """The finished scene of a request, and a notice where another provider had to make it.
 
-        A provider of elsewhere that refuses, or has failed ATTEMPTS_MAX times, is replaced by the embedded one: ten good scenes do not
+        Another provider that refuses, or has failed ATTEMPTS_MAX times, is replaced by the embedded one: ten good scenes do not
         wait for the eleventh. Raises what the provider's `make` raises.
         """
         provider = self._providers[provider_name]
@@ -49,8 +49,8 @@ class SceneMaking:
         except ResonanceError as failure:
             is_final = not isinstance(failure, Unavailable | DeadlineExceeded) and failure.reason != "GOOGLE_BUSY"
             embedded = next((one for one in self._providers.values() if one.capabilities().is_local), None)
-            is_elsewhere = not provider.capabilities().is_local
-            if embedded is None or not is_elsewhere or not (is_final or attempt >= ATTEMPTS_MAX):
+            is_embedded = embedded is None or provider is embedded
+            if embedded is None or is_embedded or not (is_final or attempt >= ATTEMPTS_MAX):
                 raise
             notice = f"{request.shot.id} is drawn by the embedded provider: {failure.message}"
         return await self._find_or_make_with(embedded, video_id, request), notice[:400]

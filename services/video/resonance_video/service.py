@@ -16,6 +16,7 @@ from resonance.rpc.heartbeats import with_heartbeats
 from resonance.settings import Settings
 from resonance.v1 import video_pb2, video_pb2_grpc
 from resonance_video.assembly import captions_vtt, descriptions_vtt
+from resonance_video.composing import to_stored_music, to_stored_narration
 from resonance_video.documents import VideoStore
 from resonance_video.files import VideoFiles
 from resonance_video.making import VideoMaking
@@ -67,8 +68,13 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
     ) -> video_pb2.CreateVideoResponse:
         document = self._new_document(request)
         if request.take_id:
-            await self._songs.check_take(request.take_id)
-        else:
+            take = await self._songs.check_take(request.take_id)
+            if document.narration and take.HasField("narration"):
+                message = (
+                    f"this take is narrated already; name take {take.narration.take_request_id}, which it was made of"
+                )
+                raise FailedPrecondition(message, reason="NARRATED")
+        elif request.upload_id:
             await self._songs.check_upload(request.upload_id)
         await self._engine.start()  # where there is no engine, nothing is accepted
         document = await self._videos.add(
@@ -257,8 +263,9 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
                     await self._videos.close_marker(marker)
 
     def _new_document(self, request: video_pb2.CreateVideoRequest) -> VideoDocument:
-        if bool(request.take_id) == bool(request.upload_id):
-            raise invalid_field("take_id", "REQUIRED", "name a take or an upload: one of the two")
+        if sum((bool(request.take_id), bool(request.upload_id), request.HasField("music"))) != 1:
+            message = "name a take or an upload, or ask for music: one of the three"
+            raise invalid_field("take_id", "REQUIRED", message)
         aspects = list(dict.fromkeys(request.aspects)) or ["9:16"]
         if unknown := set(aspects) - set(get_args(Aspect)):
             raise invalid_field("aspects", "UNKNOWN", f"{', '.join(sorted(unknown))} is none of 9:16, 1:1 and 16:9")
@@ -285,6 +292,8 @@ class VideoService(video_pb2_grpc.VideoServiceServicer):
             seed=request.seed if request.HasField("seed") else secrets.randbits(_SEED_BITS),
             provider=provider,
             pcm_master=request.pcm_master,
+            music=to_stored_music(request),
+            narration=to_stored_narration(request),
         )
 
     async def _submit(self, document: VideoDocument) -> None:

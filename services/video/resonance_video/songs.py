@@ -19,6 +19,7 @@ from resonance.rpc.calls import stream_call, unary_call
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import audio_pb2, generate_pb2, generate_pb2_grpc, ingest_pb2, ingest_pb2_grpc, steering_pb2
 from resonance_video.models import KnownMusic
+from resonance_video.models.song_map import SongWord
 
 _UNARY_S_MAX = 20.0
 _STREAM_S_MAX = 600.0
@@ -95,6 +96,7 @@ class Songs:
 
 def known_music(take: generate_pb2.Take, timeline: generate_pb2.TakeTimeline | None = None) -> KnownMusic:
     """Tempo, words, recipes and slider curves of a take: the tempo that was heard, else the one that was asked for."""
+    spoken = tuple(SongWord(start_s=one.start_s, end_s=one.end_s, text=one.text) for one in take.narration.sentences)
     bpm = take.bpm if take.HasField("bpm") else take.recipe.bpm if take.recipe.HasField("bpm") else None
     changes = timeline.recipe_changes if timeline is not None else ()
     recipe = tuple((change.sample_offset, _sliders(change.recipe)) for change in changes)
@@ -104,6 +106,7 @@ def known_music(take: generate_pb2.Take, timeline: generate_pb2.TakeTimeline | N
         sample_rate_hz=take.format.sample_rate_hz or 32_000,
         recipe=recipe or ((0, _sliders(take.recipe)),),
         projections=_projections(timeline) if timeline is not None else {},
+        spoken=spoken,
         projection_rate_hz=timeline.rate_hz if timeline is not None and timeline.rate_hz > 0 else 50.0,
     )
 

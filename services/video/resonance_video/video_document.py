@@ -113,7 +113,10 @@ class Film(Stored):
 
 
 class VideoDocument(Stored):
-    """One video. Digests name the song map, the treatment and the plan; empty means that they are not written yet."""
+    """One video. Digests name the song map, the treatment and the plan; empty means that they are not written yet.
+
+    `music` and `narration` are what is made before the song is listened to (JSON). `spent_usd` is all that was paid for it.
+    """
 
     video_id: str
     owner: str
@@ -133,6 +136,9 @@ class VideoDocument(Stored):
     seed: int
     provider: str
     pcm_master: bool = False
+    music: str = ""
+    narration: str = ""
+    spent_usd: float = 0.0
     song: StoredFile | None = None
     known_digest: str = ""
     duration_s: float = 0.0

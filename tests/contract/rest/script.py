@@ -13,6 +13,7 @@ from resonance.v1 import (
     generate_pb2,
     ingest_pb2,
     jobs_pb2,
+    speech_pb2,
     steering_pb2,
 )
 
@@ -75,6 +76,10 @@ class Script:
     phrases: dict[str, str] = field(default_factory=lambda: {"rainy night": "phrase-00000000000000aa"})
     refine_wait_s: float = 0.0
     spoken: str = "more bass"  # heard in every recording; empty for nothing
+    voices: list[speech_pb2.Voice] = field(default_factory=list)
+    recognizer: speech_pb2.RecognizerInfo = field(
+        default_factory=lambda: speech_pb2.RecognizerInfo(name="scripted", is_local=True)
+    )
     recordings: list[bytes] = field(default_factory=list)
     adoption: extract_pb2.Adoption = field(
         default_factory=lambda: extract_pb2.Adoption(model_digest="d1", state=extract_pb2.ADOPTION_STATE_COMPLETED)

@@ -17,7 +17,10 @@ class ScriptedSpeech(speech_pb2_grpc.SpeechServiceServicer):
         self._script = script
 
     async def ListVoices(self, request, context):
-        return speech_pb2.ListVoicesResponse(voices=[speech_pb2.Voice(voice_id="scripted", language="en")])
+        return speech_pb2.ListVoicesResponse(
+            voices=[speech_pb2.Voice(voice_id="scripted", language="en", is_local=True), *self._script.voices],
+            recognizer=self._script.recognizer,
+        )
 
     async def Speak(self, request, context):
         audio_format = audio_pb2.AudioFormat(

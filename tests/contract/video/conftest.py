@@ -62,7 +62,12 @@ async def studio(tmp_path: Path, engine_url: str) -> AsyncIterator[Studio]:  # n
         server = RpcServer("127.0.0.1:0")
         address = await server.bind()
         settings = Settings(
-            data_dir=tmp_path / "data", engine=engine_url, generate_addr=takes, ingest_addr=address, c2pa=False
+            data_dir=tmp_path / "data",
+            engine=engine_url,
+            generate_addr=takes,
+            speech_addr=takes,
+            ingest_addr=address,
+            c2pa=False,
         )
         async with (
             open_ingest(settings, store) as ingest,

@@ -12,7 +12,12 @@ from support.polling import eventually
 
 from resonance.errors import ResonanceError
 from resonance.rpc import to_domain_error
-from resonance.v1 import ingest_pb2, video_pb2
+from resonance.v1 import generate_pb2, ingest_pb2, speech_pb2, steering_pb2, video_pb2
+
+MUSIC = generate_pb2.GenerateRequest(
+    recipe=steering_pb2.Recipe(prompts=[steering_pb2.WeightedPrompt(text="slow piano")]), duration_s=12
+)
+SCRIPT = video_pb2.VideoNarration(sections=[speech_pb2.ScriptSection(text="Rain falls.")])
 
 COMPLETED = video_pb2.VIDEO_STATE_COMPLETED
 
@@ -178,10 +183,28 @@ async def test_an_uploaded_song_becomes_a_video(studio: Any) -> None:
     assert (await studio.file(video.video_id)).endswith(data)
 
 
+async def test_music_narration_and_picture_are_asked_for_in_one_request(studio: Any) -> None:
+    narration = video_pb2.VideoNarration(sections=[speech_pb2.ScriptSection(text="Rain falls on the street.")])
+    video = await studio.create(take_id="", music=MUSIC, narration=narration, request_id="composed")
+    assert video.take_id == ""
+    done = await studio.done(video)
+    assert done.state == video_pb2.VIDEO_STATE_COMPLETED, done.error
+    assert done.take_id.startswith("n-")
+    assert done.cost_usd == pytest.approx(0.082)
+    asked = video_pb2.GetVideoTextRequest(video_id=done.video_id, kind=video_pb2.VIDEO_TEXT_KIND_CAPTIONS)
+    assert "00:00:01.000 --> 00:00:02.000\nRain falls on the street." in (await studio.stub.GetVideoText(asked)).vtt
+    again = await studio.create(take_id="", music=MUSIC, narration=narration, request_id="composed")
+    assert (again.video_id, again.take_id) == (done.video_id, done.take_id)
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
         ({"take_id": ""}, "REQUIRED"),
+        ({"music": MUSIC}, "REQUIRED"),
+        ({"take_id": "", "music": generate_pb2.GenerateRequest(duration_s=5)}, "REQUIRED"),
+        ({"narration": video_pb2.VideoNarration()}, "TOO_FEW"),
+        ({"take_id": "", "upload_id": "u", "narration": SCRIPT}, "CONFLICT"),
         ({"upload_id": "u"}, "REQUIRED"),
         ({"take_id": "unknown"}, "NO_SUCH_TAKE"),
         ({"concept": ""}, "REQUIRED"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from resonance.errors import (
     ResonanceError,
     Unavailable,
 )
-from resonance.google import GoogleDoor, Kind, Prices, Spending, open_google, spending_on
-from resonance.google.spending import Ceilings
+from resonance.google.door import GoogleDoor, open_google
+from resonance.google.prices import Kind, Prices
+from resonance.google.spending import Ceilings, Spending, spending_on
 from resonance.identity import acting_as
 from resonance.settings import Settings
 from resonance.store import MemoryStore
@@ -103,6 +106,27 @@ async def test_each_fault_is_a_typed_error_after_one_call_and_names_no_key(
     assert ((await door.spending.spent(owner="")).day_usd > 0) == is_charged
     assert (await make(door)).startswith(b"\x89PNG")
     await door.close()
+
+
+async def test_the_key_stands_in_no_document_log_or_output(
+    server: GoogleServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store, told = MemoryStore(), list[str]()
+    door = open_google(settings_of(server, google_media_s_max=60.0), store)
+    assert door is not None
+    with caplog.at_level(logging.DEBUG):
+        for fault in ("", "429", "500", "401", "refusal", "filtered", "wrong_type"):
+            server.faults = [fault]
+            try:
+                await make(door)
+            except ResonanceError as failure:
+                told.append("".join(traceback.format_exception(failure)))
+    await door.close()
+    documents = [(await store.get(key)).data.decode() async for key in store.keys("")]
+    assert documents
+    assert len(told) == 6
+    for text in (*documents, *told, caplog.text, "".join(capfd.readouterr())):
+        assert KEY not in text
 
 
 class Answer(BaseModel):

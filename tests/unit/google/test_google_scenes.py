@@ -14,7 +14,7 @@ from support.video import song_map
 
 from resonance.durable import Changes, Engine
 from resonance.errors import InvalidInput, Unavailable
-from resonance.google import GoogleDoor, open_google
+from resonance.google.door import GoogleDoor, open_google
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 from resonance.workspace import Workspace

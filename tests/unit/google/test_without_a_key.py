@@ -9,7 +9,7 @@ MODULES = ("resonance_video.build", "resonance_generate.build", "resonance_extra
 # One process for all, because each of them spends seconds on importing torch; the first that imports the library is named.
 CODE = """
 import importlib, sys
-from resonance.google import open_google
+from resonance.google.door import open_google
 from resonance.settings import Settings
 from resonance.store import MemoryStore
 for module in sys.argv[1:]:

@@ -107,6 +107,16 @@ def test_a_summary_that_would_come_in_another_shot_is_left_out() -> None:
     assert later[2] is None
 
 
+def test_a_summary_waits_where_the_song_itself_speaks() -> None:
+    shots = PLAN.shots[:2]
+    busy_s = [(0.5, 2.0), (2.5, 3.0)]
+    starts = place_summaries(shots, [1.0, 1.0], fps=24, film_s=60.0, busy_s=busy_s)
+    for start_s in starts:
+        if start_s is not None:
+            assert all(start_s >= ends_s + GAP_S or start_s + 1.0 <= begins_s for begins_s, ends_s in busy_s)
+    assert starts[0] == pytest.approx(3.0 + GAP_S)
+
+
 @pytest.mark.parametrize("codec", ["av1", "vp9"])
 async def test_films_of_other_codecs_are_joined_by_copying_and_repeat_their_bytes(
     tmp_path: Path, codec: VideoCodec

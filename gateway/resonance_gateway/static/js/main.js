@@ -53,9 +53,12 @@ const engine = new Engine();
 const player = new Player(engine);
 const transport = new Transport(player, engine);
 const taste = new TasteStep();
+/** Reads anew what was spent today, where anything can be. @type {() => Promise<void>} */
+let countSpending = async () => {};
 const library = new Library({ open: openRecord, forget: (id) => generation.versions.remove(id) });
 const video = new VideoStep();
-const generation = new GenerationStep({ player, video, onWhole: () => library.refresh(), onRestored: (body) => taste.reuse(body) });
+const generation = new GenerationStep({ player, video, onWhole: () => { library.refresh(); countSpending(); }, onRestored: (body) => taste.reuse(body) });
+video.onNarrated = openRecord;
 generation.versions = new Versions({ open: (version) => generation.open(version), swap: (other) => generation.swap(other) });
 const live = new LiveStep({ engine, player, melody: new MelodyPicker(), onKept: (take) => generation.adopt(take) });
 const example = new Example({ player, generation });
@@ -135,8 +138,8 @@ async function start() {
 async function loadModel() {
   const known = await api.getModels().catch(() => /** @type {null} */ (null));
   if (!known) return;
-  const { models: [model], backends } = known;
-  if (backends.some((one) => !one.is_local)) (await import("./parts/backends.js")).buildBackends(backends);
+  const { models: [model], backends, reader } = known;
+  if (reader || backends.some((one) => !one.is_local)) countSpending = (await import("./parts/backends.js")).buildBackends(backends, reader);
   else draft.backends = {};
   generation.model = model;
   buildLengths(model.take_duration_s_max);

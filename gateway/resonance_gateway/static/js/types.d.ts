@@ -150,6 +150,7 @@ interface VideoJson {
   aspects: string[];
   shots: VideoShotJson[];
   files: { aspect: string; kind: string; sha256: string }[];
+  cost_usd: number;
   error: ErrorStatus | null;
 }
 
@@ -212,6 +213,17 @@ interface VoiceJson {
   voice_id: string;
   language: string;
   description: string;
+  is_local: boolean;
+  price_usd: number | null;
+  price_day: string;
+}
+
+interface RecognizerJson {
+  name: string;
+  is_local: boolean;
+  is_google: boolean;
+  price_usd: number | null;
+  price_day: string;
 }
 
 interface AdoptionJson {
@@ -239,6 +251,8 @@ interface TakeJson {
   asked?: { bpm: number | null; key: string } | null;
   heard?: { bpm: number | null; no_bpm: string; key: string; key_confidence: number; no_key: string } | null;
   create_time: string | null;
+  /** What it cost at a provider, in US dollars. */
+  cost_usd?: number;
   /** Recipes of music that was played live, in order. */
   is_performed?: boolean;
   recipe_changes?: { sample_offset: number; recipe: RecipeJson }[];

@@ -47,6 +47,11 @@ class WishReader:
     def __init__(self, gemini: Gemini | None) -> None:
         self._gemini = gemini
 
+    @property
+    def model(self) -> str:
+        """The model to which wishes are sent; empty where they stay here."""
+        return self._gemini.model if self._gemini is not None else ""
+
     async def read(self, wish: Wish) -> grammar.OpenWish:
         """The wish. Raises InvalidInput with NOT_UNDERSTOOD, NOTHING_TO_UNDO, PHRASE_TOO_LONG or TOO_MANY_PHRASES."""
         if self._gemini is None or grammar.is_about_the_past(wish.text):
@@ -71,6 +76,11 @@ class Refiner:
     def __init__(self, reader: WishReader, phrases: PhraseRefiner) -> None:
         self._reader = reader
         self._phrases = phrases
+
+    @property
+    def reader(self) -> str:
+        """The model at Google that reads wishes; empty where they stay here."""
+        return self._reader.model
 
     async def refine(self, wish: Wish) -> Refined:
         """The sliders and concepts after the wish. Raises what `WishReader.read` and `PhraseRefiner.apply` raise."""

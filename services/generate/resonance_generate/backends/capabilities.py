@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resonance.google import Kind, Prices
+from resonance.google.prices import Kind, Prices
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.v1 import generate_pb2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from resonance.errors import InvalidInput, Unsupported, invalid_field
-from resonance.google import GoogleDoor
+from resonance.google.door import GoogleDoor
 from resonance.settings import Settings
 from resonance.v1 import generate_pb2
 from resonance_generate.backends import lyria_live, lyria_songs

@@ -11,8 +11,10 @@ from typing import Any
 from google.protobuf import json_format
 
 from resonance.errors import InvalidInput, ResonanceError, Unavailable, invalid_field
-from resonance.google import GoogleDoor, Kind, spending_on
+from resonance.google.door import GoogleDoor
 from resonance.google.failures import to_domain_error
+from resonance.google.prices import Kind
+from resonance.google.spending import spending_on
 from resonance.identity import current_owner
 from resonance.ids import canonical_digest, new_request_id
 from resonance.rpc.validation import validate

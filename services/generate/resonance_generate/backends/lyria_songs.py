@@ -13,14 +13,16 @@ from google.protobuf import json_format
 
 from resonance.audio.sandbox import run_child
 from resonance.errors import DeadlineExceeded, Unavailable, invalid_field
-from resonance.google import GoogleDoor, Kind, spending_on
+from resonance.google.door import GoogleDoor
+from resonance.google.prices import Kind
+from resonance.google.spending import spending_on
 from resonance.ids import canonical_digest, new_request_id
 from resonance.v1 import audio_pb2, generate_pb2
 from resonance_generate.backends.capabilities import LYRIA_SONGS, Backend
 from resonance_generate.backends.lyria_words import LyriaWords
 from resonance_generate.backends.wishes import controls_of_take, ignored_controls
 from resonance_generate.generation import CHUNK_S, Generation, request_digest, send_whole_take
-from resonance_generate.responses import Event
+from resonance_generate.responses import Event, build_started
 from resonance_generate.takes.library import TakeLibrary
 from resonance_generate.takes.room import StoreRoom
 
@@ -72,6 +74,7 @@ class SongGeneration:
             events = self._generation.replay(done, request.resume_sample_offset, CHUNK_S)
         else:
             take, pcm = await self._make(request, request_id)
+            yield build_started(take, sample_count_total=len(pcm) // 4)
             events = send_whole_take(take, pcm, min(request.resume_sample_offset, len(pcm) // 4), CHUNK_S)
         async with aclosing(events):
             async for event in events:

@@ -63,10 +63,14 @@ def _describe(take: generate_pb2.Take, opening: generate_pb2.VersionOpening) -> 
     version.narration.CopyFrom(opening.narration)
     version.narration.take_request_id = take.request_id
     version.notices.extend(opening.notices)
+    version.cost_usd = opening.cost_usd
     for field in ("audio_key", "audio_sha256", "codes_key", "codes_sha256", "create_time"):
         version.ClearField(field)
     return version
 
 
 def _digest(opening: generate_pb2.VersionOpening) -> str:
+    """The digest of the request behind it: what a voice of elsewhere says twice is not the same twice."""
+    if opening.narration.request_digest:
+        return canonical_digest(["version", opening.take_request_id, opening.narration.request_digest])
     return canonical_digest(["version", opening.SerializeToString(deterministic=True).hex()])

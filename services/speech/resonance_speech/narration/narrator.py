@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonance.audio.speech_mix import mix, resample
-from resonance.errors import DataLoss, FailedPrecondition, InvalidInput, invalid_field
+from resonance.errors import Conflict, DataLoss, FailedPrecondition, InvalidInput, NotFound, invalid_field
+from resonance.google.spending import spending_on
 from resonance.ids import canonical_digest
 from resonance.rpc.calls import stream_call, unary_call
 from resonance.v1 import generate_pb2, generate_pb2_grpc, speech_pb2
@@ -39,19 +40,24 @@ class Narrator:
         Raises:
             InvalidInput: the voice cannot say the script, or the script is longer than its place.
             NotFound: there is no such take.
-            FailedPrecondition: the take is a narrated version itself.
+            FailedPrecondition: the take is a narrated version itself, or there is no price for the voice.
+            Overloaded: the whole script would go over a ceiling; nothing of it was spoken.
             Conflict: the request id stands for another request.
             DataLoss: the take's samples are damaged.
         """
-        asked = generate_pb2.GetTakeRequest(request_id=request.take_request_id)
-        take = (await unary_call(self._stub.GetTake(asked, timeout=_CALL_S_MAX), service="generate")).take
+        digest = _digest(request)
+        request_id = request.request_id or f"n-{digest[:30]}"
+        if (stored := await self._find(request_id, digest)) is not None:
+            return stored
+        take = await self._get(request.take_request_id)
         if take.HasField("narration"):
             origin = take.narration.take_request_id
             raise FailedPrecondition(
                 f"take {take.request_id} is narrated already; narrate take {origin}, which it was made of",
                 reason="NARRATED",
             )
-        sentences, spoken = await _speak(request, voice)
+        with spending_on(request_id) as account:
+            sentences, spoken = await _speak(request, voice)
         starts_s = [one.start_s if one.HasField("start_s") else None for one in request.sections]
         placement = place(
             sentences, starts_s, duration_s=take.duration_s, bpm=take.bpm if take.HasField("bpm") else None
@@ -64,9 +70,35 @@ class Narrator:
         ]
         mixed = await asyncio.to_thread(mix, pcm, timed, sample_rate_hz=rate_hz)
         opening = _to_opening(request, placement, voice)
+        opening.request_id, opening.narration.request_digest = request_id, digest
+        if account.usd:
+            opening.cost_usd = account.usd
+            opening.notices.append(
+                f"spoken by {voice.info.voice_id} for about ${account.usd:.4f}; the words went there"
+            )
         call = self._stub.AddVersion(_to_upload(opening, mixed.tobytes()), timeout=_CALL_S_MAX)
-        stored: generate_pb2.Take = (await unary_call(call, service="generate")).take
-        return stored
+        made: generate_pb2.Take = (await unary_call(call, service="generate")).take
+        return made
+
+    async def _find(self, request_id: str, digest: str) -> generate_pb2.Take | None:
+        """The version that the same request has made before, so that it is spoken and paid for once.
+
+        Raises Conflict where the id stands for something else.
+        """
+        try:
+            take = await self._get(request_id)
+        except NotFound:
+            return None
+        if take.narration.request_digest != digest:
+            raise Conflict(f"the id {request_id} stands for another take already", reason="REQUEST_ID_REUSED")
+        return take
+
+    async def _get(self, request_id: str) -> generate_pb2.Take:
+        asked = generate_pb2.GetTakeRequest(request_id=request_id)
+        take: generate_pb2.Take = (
+            await unary_call(self._stub.GetTake(asked, timeout=_CALL_S_MAX), service="generate")
+        ).take
+        return take
 
     async def _read_pcm(self, take: generate_pb2.Take) -> NDArray[np.int16]:
         """The take's samples, `[samples, channels]`."""
@@ -87,15 +119,19 @@ class Narrator:
 
 
 async def _speak(request: speech_pb2.NarrateRequest, voice: Voice) -> tuple[list[Sentence], list[Samples]]:
-    """All sentences with their lengths, and their samples at the voice's rate."""
+    """All sentences with their lengths, and their samples at the voice's rate. None is spoken where all would cost too much."""
     speed = request.speed if request.HasField("speed") else 1.0
-    sentences, spoken = list[Sentence](), list[Samples]()
+    texts = list[tuple[int, str]]()
     for index, section in enumerate(request.sections):
         with _naming_section(index):
-            for text in voice.split(section.text):
-                samples = await voice.speak(text, speed=speed, seed=len(sentences))
-                spoken.append(samples)
-                sentences.append(Sentence(section=index, text=text, duration_s=len(samples) / voice.sample_rate_hz))
+            texts += [(index, text) for text in voice.split(section.text)]
+    await voice.check_cost([text for _, text in texts])
+    sentences, spoken = list[Sentence](), list[Samples]()
+    for index, text in texts:
+        with _naming_section(index):
+            samples = await voice.speak(text, speed=speed, seed=len(sentences))
+        spoken.append(samples)
+        sentences.append(Sentence(section=index, text=text, duration_s=len(samples) / voice.sample_rate_hz))
     return sentences, spoken
 
 
@@ -113,7 +149,6 @@ def _naming_section(index: int) -> Iterator[None]:
 def _to_opening(request: speech_pb2.NarrateRequest, placement: Placement, voice: Voice) -> generate_pb2.VersionOpening:
     opening = generate_pb2.VersionOpening(
         take_request_id=request.take_request_id,
-        request_id=request.request_id or _derive_id(request),
         narration=generate_pb2.Narration(take_request_id=request.take_request_id, voice_id=voice.info.voice_id),
     )
     for one in placement.placed:
@@ -128,8 +163,12 @@ def _to_opening(request: speech_pb2.NarrateRequest, placement: Placement, voice:
     return opening
 
 
-def _derive_id(request: speech_pb2.NarrateRequest) -> str:
-    return "n-" + canonical_digest([request.SerializeToString(deterministic=True).hex()])[:30]
+def _digest(request: speech_pb2.NarrateRequest) -> str:
+    """The digest of what is asked for, whatever its id."""
+    asked = speech_pb2.NarrateRequest()
+    asked.CopyFrom(request)
+    asked.request_id = ""
+    return canonical_digest([asked.SerializeToString(deterministic=True).hex()])
 
 
 async def _to_upload(opening: generate_pb2.VersionOpening, pcm: bytes) -> AsyncIterator[generate_pb2.AddVersionRequest]:

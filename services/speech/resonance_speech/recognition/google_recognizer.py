@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from resonance.audio.wav import pcm16, wav_header
-from resonance.google import GoogleDoor
+from resonance.google.door import GoogleDoor
+from resonance.google.prices import Kind
+from resonance.v1 import speech_pb2
 from resonance_speech.recognition.recognizer import RATE_HZ, Heard
 
 
@@ -19,6 +21,17 @@ class GoogleRecognizer:
     def __init__(self, door: GoogleDoor, *, model: str) -> None:
         self._door = door
         self.name = model
+
+    @property
+    def info(self) -> speech_pb2.RecognizerInfo:
+        prices = self._door.spending.prices
+        return speech_pb2.RecognizerInfo(
+            name=self.name,
+            is_local=False,
+            is_google=True,
+            price_usd=prices.usd.get(Kind.HEARING_S),
+            price_day=prices.day,
+        )
 
     async def listen(self, recording: Path, *, vocabulary: Sequence[str]) -> Heard:
         """As the port says; further errors are those of `GoogleDoor.transcribe`."""

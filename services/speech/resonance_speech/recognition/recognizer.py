@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from resonance.v1 import speech_pb2
+
 RATE_HZ = 16_000
 RECORDING_S_MAX = 30.0
 
@@ -21,9 +23,14 @@ class Heard:
 
 
 class Recognizer(Protocol):
-    """A recognizer. `name` names the model that listens."""
+    """A recognizer. `name` names the model that listens; `info` says where it does and what that costs."""
 
     name: str
+
+    @property
+    def info(self) -> speech_pb2.RecognizerInfo:
+        """Its name, its place and its price."""
+        ...
 
     async def listen(self, recording: Path, *, vocabulary: Sequence[str]) -> Heard:
         """Transcribes a recording: mono float32 little-endian samples at RATE_HZ, at most RECORDING_S_MAX.

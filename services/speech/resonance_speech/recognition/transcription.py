@@ -26,6 +26,11 @@ class Transcription:
         self._recognizer = recognizer
         self._folder = folder
 
+    @property
+    def recognizer(self) -> speech_pb2.RecognizerInfo:
+        """Who writes down what is said."""
+        return self._recognizer.info
+
     async def transcribe(self, requests: AsyncIterator[speech_pb2.TranscribeRequest]) -> speech_pb2.TranscribeResponse:
         """Transcribes the uploaded file.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from resonance.audio.wav import pcm16, wav_header
 from resonance.errors import Unavailable
+from resonance.v1 import speech_pb2
 from resonance_speech.recognition.recognizer import RATE_HZ, Heard
 from resonance_speech.recognition.vocabulary import build_prompt
 
@@ -20,10 +21,15 @@ _LISTENING_S_MAX = 60.0
 class TranscriptionServer:
     """The recording is sent to the server as a WAV file, and kept there as its operator says."""
 
-    def __init__(self, client: httpx.AsyncClient, *, model: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, *, model: str, is_local: bool) -> None:
         """`client` has the server's base address and, where it needs one, the key."""
         self._client = client
+        self._is_local = is_local
         self.name = model
+
+    @property
+    def info(self) -> speech_pb2.RecognizerInfo:
+        return speech_pb2.RecognizerInfo(name=self.name, is_local=self._is_local)
 
     async def listen(self, recording: Path, *, vocabulary: Sequence[str]) -> Heard:
         samples = np.frombuffer(await asyncio.to_thread(recording.read_bytes), "<f4")

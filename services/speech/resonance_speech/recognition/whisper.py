@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from resonance.errors import Unavailable
+from resonance.v1 import speech_pb2
 from resonance_speech.recognition.recognizer import Heard
 from resonance_speech.recognition.vocabulary import build_prompt
 
@@ -40,6 +41,10 @@ class Whisper:
     """One child process; recordings wait for their turn. A child that ends is started again by the next recording."""
 
     name = "whisper tiny.en"
+
+    @property
+    def info(self) -> speech_pb2.RecognizerInfo:
+        return speech_pb2.RecognizerInfo(name=self.name, is_local=True)
 
     def __init__(self, folder: Path, *, sha256: str = _SHA256, idle_s: float = _IDLE_S) -> None:
         """`sha256` is the digest of `model.bin`, checked before the first start; empty checks nothing."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import unicodedata
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +47,9 @@ class EmbeddedVoice:
         if not any(character.isalnum() for character in text):
             raise _unspeakable("there is no word in it")
         return [sentence for sentence in sentences if any(character.isalnum() for character in sentence)]
+
+    async def check_cost(self, sentences: Sequence[str]) -> None:
+        """Nothing: no price is known here."""
 
     async def speak(self, sentence: str, *, speed: float, seed: int) -> Samples:
         return await asyncio.to_thread(self._speak, sentence, speed, seed)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from resonance.errors import InvalidInput, invalid_field
-from resonance.google import GoogleDoor, Kind
+from resonance.google.door import GoogleDoor
 from resonance.google.failures import wrong_answer
+from resonance.google.prices import Kind
+from resonance.google.spending import current_request
+from resonance.identity import current_owner
 from resonance_speech.voices.sentences import split_sentences
 from resonance_speech.voices.voice import Samples, VoiceInfo
 from resonance_speech.voices.wav_answer import WrongWavError, read_pcm, read_wav
@@ -28,10 +33,20 @@ class GoogleVoice:
             description=f"Voice {name} at Google ({model}). The text leaves this installation, and {self._price()}.",
             license="",
             is_local=False,
+            price_usd=door.spending.prices.usd.get(Kind.SPEECH),
+            price_day=door.spending.prices.day,
         )
 
     def split(self, text: str) -> list[str]:
         return split_sentences(text)
+
+    async def check_cost(self, sentences: Sequence[str]) -> None:
+        await self._door.spending.check_room(
+            Kind.SPEECH,
+            sum(map(len, sentences)) / _PAID_CHARACTERS,
+            owner=current_owner(),
+            request_id=current_request(),
+        )
 
     async def speak(self, sentence: str, *, speed: float, seed: int) -> Samples:
         """As the port says; further errors are those of `GoogleDoor.make`. A pace other than 1 is refused, as Google takes none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import httpx
 
 from resonance.errors import Unavailable, invalid_field
@@ -31,6 +33,9 @@ class ServerVoice:
 
     def split(self, text: str) -> list[str]:
         return split_sentences(text)
+
+    async def check_cost(self, sentences: Sequence[str]) -> None:
+        """Nothing: no price is known here."""
 
     async def speak(self, sentence: str, *, speed: float, seed: int) -> Samples:
         body = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,13 +16,15 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceInfo:
-    """Description of a voice. `is_local` says that the text does not leave this installation."""
+    """Description of a voice. `is_local` says that the text does not leave this installation; `price_usd` is for a thousand characters."""
 
     voice_id: str
     language: str
     description: str
     license: str
     is_local: bool
+    price_usd: float | None = None
+    price_day: str = ""
 
     def to_message(self) -> speech_pb2.Voice:
         return speech_pb2.Voice(
@@ -30,6 +33,8 @@ class VoiceInfo:
             description=self.description,
             license=self.license,
             is_local=self.is_local,
+            price_usd=self.price_usd,
+            price_day=self.price_day,
         )
 
 
@@ -44,6 +49,15 @@ class Voice(Protocol):
 
         Raises:
             InvalidInput: the voice cannot say a part of the text; the message names it.
+        """
+        ...
+
+    async def check_cost(self, sentences: Sequence[str]) -> None:
+        """Returns where all sentences may be spoken for what they cost together.
+
+        Raises:
+            FailedPrecondition: there is no price for this voice.
+            Overloaded: they would go over a ceiling; the message has the figures.
         """
         ...
 

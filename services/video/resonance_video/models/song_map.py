@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from resonance.steering.sliders import SLIDER_NAMES
-from resonance_video.models.document import Document, Line, Name, Seconds, Sha256, Share
+from resonance_video.models.document import Document, Name, Seconds, Sha256, Share
 
 # Signals have the rate of the pictures, so that a picture reads one value of each.
 FRAME_RATE_HZ = 24
@@ -89,7 +89,7 @@ class SongWord(Document):
 
     start_s: Seconds
     end_s: Seconds
-    text: Line
+    text: Annotated[str, Field(max_length=5000)]
 
 
 class KnownMusic(Document):

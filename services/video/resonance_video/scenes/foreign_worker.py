@@ -35,7 +35,7 @@ def main() -> None:
     order = json.loads(Path(sys.argv[1]).read_text())
     answer: dict[str, Any] = {}
     try:
-        (_move_over if order["kind"] == "stills" else _fit)(order)
+        (_fit if order["is_clip"] else _move_over)(order)
     except ResonanceError as failure:
         answer = {"reason": failure.reason, "message": failure.message}
     except (av.FFmpegError, OSError, ValueError) as failure:

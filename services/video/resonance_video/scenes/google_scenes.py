@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import json
 import math
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from resonance.audio.sandbox import run_child
-from resonance.errors import DeadlineExceeded, InvalidInput, Unavailable
-from resonance.google import GoogleDoor, Kind, MediaAnswer
+from resonance.errors import InvalidInput
+from resonance.google.door import GoogleDoor, MediaAnswer
+from resonance.google.prices import Kind
+from resonance.google.spending import Spending
 from resonance.ids import canonical_digest
 from resonance_video.encoding import VideoCodec
 from resonance_video.models import SHOT_S_MAX, SHOT_S_MIN, Aspect, CharacterReference, SceneRequest, Style
+from resonance_video.scenes.finishing import finish_scene
 from resonance_video.scenes.prompts import portrait_prompt, scene_prompt
 from resonance_video.scenes.provider import Progress, SceneCapabilities, SceneFile, SceneReference
 
@@ -24,8 +24,6 @@ from resonance_video.scenes.provider import Progress, SceneCapabilities, SceneFi
 VERSION = "1"
 REFERENCES_MAX = 3
 CLIP_S_MIN, CLIP_S_MAX = 3, 10
-_WORKER = "resonance_video.scenes.foreign_worker"
-_TIMEOUT_S = 600.0
 _ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
 
@@ -35,24 +33,36 @@ class GoogleScenes:
     name: str
     kind: Kind
     units_per_s: float
+    references_max = REFERENCES_MAX
+    has_seeds = False
 
-    def __init__(self, door: GoogleDoor, *, model: str, image_model: str, codec: VideoCodec = "h264") -> None:
-        self._door = door
+    def __init__(
+        self,
+        door: GoogleDoor | None,
+        spending: Spending,
+        *,
+        model: str,
+        image_model: str,
+        codec: VideoCodec = "h264",
+    ) -> None:
+        """`door` makes reference pictures; without one nothing may ask for them."""
+        self._pictures = door
+        self._prices = spending.prices
         self._model = model
         self._image_model = image_model
         self._codec: VideoCodec = codec
 
     def capabilities(self) -> SceneCapabilities:
         """Abilities and limits. The price is that of the operator's setting; 0 where none is set, and then nothing is made."""
-        price = self._door.spending.prices.usd.get(self.kind, 0.0)
+        price = self._prices.usd.get(self.kind, 0.0)
         return SceneCapabilities(
             name=self.name,
             version=f"{self._model} {VERSION}",
             seconds_min=SHOT_S_MIN,
             seconds_max=SHOT_S_MAX,
             aspects=("9:16", "1:1", "16:9"),
-            references_max=REFERENCES_MAX,
-            has_seeds=False,
+            references_max=self.references_max,
+            has_seeds=self.has_seeds,
             has_stills=True,
             price_per_s=price * self.units_per_s,
             is_local=False,
@@ -65,7 +75,8 @@ class GoogleScenes:
 
     async def cast(self, character: CharacterReference, look: Style, folder: Path) -> SceneReference:
         """A reference picture by the image model. Raises what `GoogleDoor.make` raises."""
-        made = await self._door.make(
+        assert self._pictures is not None, "nobody asks for a reference where none can be made"
+        made = await self._pictures.make(
             self._image_model,
             portrait_prompt(character, look),
             response_format={"type": "image", "aspect_ratio": "9:16", "mime_type": "image/png"},
@@ -97,25 +108,16 @@ class GoogleScenes:
             )
         wanted = await asyncio.to_thread(_contents, self._prompt(request), references)
         answer = await self._ask(request, wanted, seconds)
-        digest = self.prompt_digest(request)
-        video, still = folder / f"{digest}.mp4", folder / f"{digest}.png"
-        with tempfile.TemporaryDirectory(prefix="foreign-", dir=folder) as made:
-            source = Path(made) / "source"
-            await asyncio.to_thread(source.write_bytes, answer.data)
-            await self._finish(request, source, video, still, Path(made))
-        width, height = request.size
-        return SceneFile(
-            video=video,
-            still=still,
-            sha256=await asyncio.to_thread(lambda: hashlib.sha256(video.read_bytes()).hexdigest()),
-            width=width,
-            height=height,
-            fps=request.fps,
-            frame_count=request.shot.frame_count,
-            prompt_digest=digest,
+        return await finish_scene(
+            request,
+            answer.data,
+            folder,
+            digest=self.prompt_digest(request),
+            is_clip=self.kind is not Kind.IMAGE,
+            codec=self._codec,
+            model=self._model,
             made_with=f"{self.name} {self._model}",
             cost=answer.cost_usd,
-            colour_distances={},  # colours of foreign pictures are not measured: people compare the stills
         )
 
     def _prompt(self, request: SceneRequest) -> str:
@@ -124,38 +126,16 @@ class GoogleScenes:
     async def _ask(self, request: SceneRequest, wanted: list[dict[str, Any]], seconds: float) -> MediaAnswer:
         raise NotImplementedError
 
-    async def _finish(self, request: SceneRequest, source: Path, video: Path, still: Path, folder: Path) -> None:
-        width, height = request.size
-        order = {
-            "kind": self.name,
-            "source": str(source),
-            "video": str(folder / "v.mp4"),
-            "still": str(folder / "s.png"),
-            "width": width,
-            "height": height,
-            "fps": request.fps,
-            "frames": request.shot.frame_count,
-            "codec": self._codec,
-            "move": request.shot.move.value,
-            "seed": request.shot.staging.seed + request.seed,
-        }
-        (folder / "order.json").write_text(json.dumps(order))
-        result = await run_child(_WORKER, [str(folder / "order.json")], folder=folder, timeout_s=_TIMEOUT_S)
-        if result.timed_out:
-            raise DeadlineExceeded("The scene could not be finished in time.", reason="SCENE_TIMEOUT")
-        answer = json.loads(result.lines[-1]) if result.lines else {}
-        if "reason" in answer:
-            # A clip that is too short or no video: asked for again, it may be another.
-            raise Unavailable(
-                f"{self._model} sent a file that does not fit: {answer['message']}", reason=answer["reason"]
-            )
-        if result.return_code != 0 or not (folder / "v.mp4").exists():
-            raise Unavailable(f"The scene could not be finished: {result.complaint[-300:]}", reason="SCENE_FAILED")
-        await asyncio.to_thread((folder / "s.png").replace, still)
-        await asyncio.to_thread((folder / "v.mp4").replace, video)
+
+class InteractionScenes(GoogleScenes):
+    """Scenes by one interaction each."""
+
+    def __init__(self, door: GoogleDoor, *, model: str, image_model: str, codec: VideoCodec = "h264") -> None:
+        super().__init__(door, door.spending, model=model, image_model=image_model, codec=codec)
+        self._door = door
 
 
-class OmniScenes(GoogleScenes):
+class OmniScenes(InteractionScenes):
     """Clips of 3 to 10 seconds; their sound is dropped."""
 
     name, kind, units_per_s = "omni", Kind.VIDEO_S, 1.0
@@ -167,7 +147,7 @@ class OmniScenes(GoogleScenes):
         asked_s = min(max(math.ceil(seconds), CLIP_S_MIN), CLIP_S_MAX)
         form = {
             "type": "video",
-            "aspect_ratio": _clip_aspect(request.aspect),
+            "aspect_ratio": clip_aspect(request.aspect),
             "duration": f"{asked_s}s",
             "resolution": "720p",
         }
@@ -180,7 +160,7 @@ class OmniScenes(GoogleScenes):
         )
 
 
-class StillScenes(GoogleScenes):
+class StillScenes(InteractionScenes):
     """One picture a shot, over which the camera moves as the plan says."""
 
     name, kind, units_per_s = "stills", Kind.IMAGE, 1.0 / SHOT_S_MAX
@@ -199,7 +179,7 @@ class StillScenes(GoogleScenes):
         )
 
 
-def _clip_aspect(aspect: Aspect) -> str:
+def clip_aspect(aspect: Aspect) -> str:
     """The aspect that the model makes. A square picture is cropped from a wide one, which keeps the figure's head and feet."""
     return "16:9" if aspect == "1:1" else aspect
 

@@ -8,8 +8,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import BaseModel, Field, ValidationError
 
 from resonance.errors import ResonanceError
-from resonance.google import GoogleDoor
-from resonance.google.door import SchemaMismatch
+from resonance.google.door import GoogleDoor, SchemaMismatch
 from resonance_video.colours import contrast, to_rgb
 from resonance_video.models import Hour, Instrument, Place, Pose, SongMap, Treatment, Weather
 

@@ -29,14 +29,27 @@ export function newRequestId() {
 }
 
 /**
- * The loaded models, and the backends that requests can name.
- * @returns {Promise<{ models: ModelJson[], backends: BackendJson[] }>}
+ * The loaded models, the backends that requests can name, and the model at Google that reads wishes (empty for none).
+ * @returns {Promise<{ models: ModelJson[], backends: BackendJson[], reader: string | null }>}
  */
 export const getModels = () => getJson("v1/models");
 /**
- * @returns {Promise<VoiceJson[]>}
+ * What the caller used; sums at Google are null where there is no key.
+ * @returns {Promise<{ google_usd: { used: number, limit: number | null } | null }>}
  */
-export const getVoices = async () => (await getJson("v1/voices")).voices;
+export const getUsage = () => getJson("v1/usage");
+/**
+ * The voices, and who writes down what is said.
+ * @returns {Promise<{ voices: VoiceJson[], recognizer: RecognizerJson | null }>}
+ */
+export const getVoices = () => getJson("v1/voices");
+/**
+ * A version of a take with words spoken over it.
+ * @param {string} takeId
+ * @param {{ script: string, voice: string }} body
+ * @returns {Promise<TakeJson>}
+ */
+export const narrate = (takeId, body) => sendJson(`${TAKES}/${takeId}/narrations`, body);
 /**
  * What is said in a recording.
  * @param {Blob} recording

@@ -18,7 +18,7 @@ export async function findVideoOf(takeId) {
   return videos.find((/** @type {VideoJson} */ video) => video.take_id === takeId && video.state !== "cancelled") ?? null;
 }
 /**
- * @param {{ take_id: string, concept: string, aspects: string[], request_id: string }} body
+ * @param {{ take_id: string, concept: string, aspects: string[], request_id: string, narration?: { script: string, voice: string } }} body
  * @returns {Promise<VideoJson>}
  */
 export const createVideo = (body) => sendJson(VIDEOS, body);

@@ -2,7 +2,7 @@
 
 import * as api from "../core/api.js";
 import { around, shown, tell as telling } from "../core/server-texts.js";
-import { t } from "../core/strings.js";
+import { sentences, t } from "../core/strings.js";
 import { alarm, sayNow } from "../core/announce.js";
 import { byId, enable, show } from "../core/dom.js";
 import { Recorder } from "./recorder.js";
@@ -16,19 +16,29 @@ const FIELDS = /** @type {const} */ ([
 
 /** Shows the microphones where the installation can listen. */
 export async function buildSpoken() {
-  const canListen = Boolean(navigator.mediaDevices) && (await api.getVoices().then(() => true, () => false));
+  const known = navigator.mediaDevices ? await api.getVoices().catch(() => /** @type {null} */ (null)) : null;
+  const recognizer = known?.recognizer;
+  const leaves = recognizer && !recognizer.is_local ? (await import("./recordings.js")).leavingNote(recognizer) : "";
   for (const [field, button, status] of FIELDS) {
-    show(byId(button), canListen);
-    if (canListen) watch(byId(field), byId(button), byId(status));
+    show(byId(button), Boolean(known));
+    if (known) watch(byId(field), byId(button), byId(status), leaves);
   }
 }
+
+/** Whether a person has been told, and has pressed since then, that recordings leave this installation. */
+let hasBeenTold = false;
 
 /**
  * @param {HTMLInputElement | HTMLTextAreaElement} field
  * @param {HTMLButtonElement} button
  * @param {HTMLElement} status
+ * @param {string} leaves where recordings go to; empty where they stay here
  */
-function watch(field, button, status) {
+function watch(field, button, status, leaves) {
+  if (leaves) {
+    status.textContent = leaves;
+    button.setAttribute("aria-describedby", status.id);
+  }
   const recorder = new Recorder({
     button, secondsMax: SPEAK_S,
     onChange: (isRecording) => {
@@ -36,7 +46,13 @@ function watch(field, button, status) {
       if (isRecording) tell(t("spoken.listening", { count: SPEAK_S }));
     },
   });
-  button.addEventListener("click", () => (recorder.isRecording ? recorder.stop() : listen()));
+  button.addEventListener("click", () => {
+    if (recorder.isRecording) recorder.stop();
+    else if (leaves && !hasBeenTold) {
+      hasBeenTold = true;
+      tell(sentences(leaves, t("spoken.again")));
+    } else listen();
+  });
 
   async function listen() {
     let recording;

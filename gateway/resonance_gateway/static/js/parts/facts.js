@@ -2,6 +2,7 @@
 
 import { byId, clock, el, show } from "../core/dom.js";
 import { labelOf, withLabels } from "./own-sliders.js";
+import { money } from "../core/money.js";
 import { keyInWords } from "./music.js";
 import { inWords } from "./sliders.js";
 import { around, marked } from "../core/server-texts.js";
@@ -21,13 +22,14 @@ export function showNotices(notices, own = "") {
 const sentence = (notice) => `${notice.charAt(0).toUpperCase()}${notice.slice(1)}${/[.!?]$/.test(notice) ? "" : "."}`;
 
 /**
- * Fills in the facts of a take; `model` and `record` (the stored take) may still be missing.
+ * Fills in the facts of a take; `loaded` (the loaded model) and `record` (the stored take) may still be missing.
  * @param {import("../sound/take.js").Take} take
- * @param {ModelJson | null} model
+ * @param {ModelJson | null} loaded
  * @param {TakeJson} record
  */
-export function showFacts(take, model, record) {
+export function showFacts(take, loaded, record) {
   const { stream } = take;
+  const model = loaded?.model_id === stream.model ? loaded : null; // the loaded model's licence and limits are not another one's
   /** @type {[TextKey, any][]} */
   const facts = [
     ["details.made", t("details.machine")],
@@ -39,6 +41,7 @@ export function showFacts(take, model, record) {
     ["details.bpm", record && describeTempo(record)],
     ["details.key", record && describeKey(record)],
     ["details.rate", t("details.hz", { rate: take.sampleRateHz })],
+    ["details.cost", record?.cost_usd && money(record.cost_usd)],
     ["details.seed", String(stream.seed)],
     ["details.id", take.requestId],
     ["details.license", model && model.weights_license],

@@ -5,6 +5,7 @@ import { follow } from "../core/follow.js";
 import * as videos from "../core/videos.js";
 import { say, sayNow, startJob } from "../core/announce.js";
 import { byId, clock, el, enable, isDisabled, show } from "../core/dom.js";
+import { money } from "../core/money.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { t, tOf } from "../core/strings.js";
 
@@ -12,6 +13,10 @@ export class VideoStep {
   constructor() {
     /** @type {import("../sound/take.js").Take | null} */
     this._take = null;
+    /** @type {import("./narration.js").Narration | null} */
+    this._narration = null;
+    /** Opens a piece that was narrated. @type {(record: TakeJson) => void} */
+    this.onNarrated = () => {};
     /** @type {VideoJson | null} */
     this._video = null;
     this._stopFollowing = () => {};
@@ -29,6 +34,10 @@ export class VideoStep {
     const { unavailable } = await videos.getVideoCapabilities().catch(() => ({ unavailable: "no" }));
     show(byId("video"), !unavailable);
     if (this._take) this.offer(this._take);
+    const { buildNarration } = await import("./narration.js");
+    this._narration = await buildNarration({
+      takeId: () => (this._take?.isWhole ? this._take.requestId : null), onMade: (record) => this.onNarrated(record),
+    });
   }
 
   /**
@@ -55,7 +64,10 @@ export class VideoStep {
       return;
     }
     startJob();
-    const body = { take_id: take.requestId, concept, aspects: [byId("video-aspect").value], request_id: this._requestId };
+    const narration = this._narration?.part;
+    const body = {
+      take_id: take.requestId, concept, aspects: [byId("video-aspect").value], request_id: this._requestId, ...(narration ? { narration } : {}),
+    };
     try {
       const video = await videos.createVideo(body);
       this._requestId = newRequestId();
@@ -85,6 +97,7 @@ export class VideoStep {
     const ready = video.shots.filter((shot) => chosen(shot)?.status === "ready").length;
     const stage = tOf("video.state", video.state, { ready, all: video.shots.length });
     byId("video-stage").textContent = stage;
+    byId("video-cost").textContent = video.cost_usd ? t("video.cost", { price: money(video.cost_usd) }) : "";
     byId("video-progress").value = video.progress;
     show(byId("video-work"), isMaking, byId("video-title"));
     enable(byId("video-go"), !isMaking);
