@@ -151,7 +151,7 @@ async def takeover(folder: Path) -> tuple[float, float]:
     killed_s = time.monotonic()
     while True:
         try:
-            await engine.list(limit=1)
+            await (await engine.overview()).list(limit=1)
             break
         except ResonanceError:
             await asyncio.sleep(0.02)

@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     engine_certificate_file: File = None
     engine_private_key_file: File = None
     engine_api_key_file: File = None
+    engine_build: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,64}$")
 
     # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all; the codec of new videos.
     scenes_running_max: int = Field(2, ge=1, le=64)

@@ -68,7 +68,7 @@ class Bench:
         return self.steps.counts()[f"{name}.{work_id}"]
 
     async def status(self, engine: Engine, work_id: str) -> WorkStatus | None:
-        state = await engine.find(work_id)
+        state = await (await engine.overview()).find(work_id)
         return state.status if state else None
 
 
@@ -203,15 +203,19 @@ async def test_work_is_listed_by_owner_and_status(shared: tuple[Bench, Engine]) 
     await bench.submit(engine, f"{bob}-1", owner=bob)
 
     async def listed(owner: str) -> list[str]:
-        return [state.work_id for state in await engine.list(WorkFilter(owner=owner, status="running"))]
+        return [
+            state.work_id for state in await (await engine.overview()).list(WorkFilter(owner=owner, status="running"))
+        ]
 
     async def is_listed() -> bool:
         return await listed(ada) == [f"{ada}-1"] and {f"{ada}-1", f"{bob}-1"} <= set(await listed(""))
 
     await eventually(is_listed)
-    assert await engine.list(WorkFilter(status="completed", owner=ada)) == []
-    assert await engine.list(WorkFilter(owner=ada, older_than_s=3600.0)) == []
-    assert [state.work_id for state in await engine.list(WorkFilter(owner=ada, younger_than_s=3600.0))] == [f"{ada}-1"]
+    assert await (await engine.overview()).list(WorkFilter(status="completed", owner=ada)) == []
+    assert await (await engine.overview()).list(WorkFilter(owner=ada, older_than_s=3600.0)) == []
+    assert [
+        state.work_id for state in await (await engine.overview()).list(WorkFilter(owner=ada, younger_than_s=3600.0))
+    ] == [f"{ada}-1"]
 
 
 async def test_work_is_listed_by_the_reason_of_its_last_failure(shared: tuple[Bench, Engine]) -> None:
@@ -220,13 +224,13 @@ async def test_work_is_listed_by_the_reason_of_its_last_failure(shared: tuple[Be
         await bench.submit(engine, work_id, owner=ada, fails=fails)
 
     async def listed(reason: str) -> list[str]:
-        return [state.work_id for state in await engine.list(WorkFilter(owner=ada, reason=reason))]
+        return [state.work_id for state in await (await engine.overview()).list(WorkFilter(owner=ada, reason=reason))]
 
     async def has_failed() -> bool:
         return await listed("WRONG_FOR_GOOD") == [f"{ada}-wrong"] and await listed("AWAY") == [f"{ada}-away"]
 
     await eventually(has_failed)
-    state = await engine.find(f"{ada}-wrong")
+    state = await (await engine.overview()).find(f"{ada}-wrong")
     assert state is not None
     assert (state.reason, state.last_failure) == ("WRONG_FOR_GOOD", "it cannot be so")
     assert await listed("NO_SUCH_REASON") == []
@@ -397,13 +401,13 @@ async def test_paused_work_begins_no_further_step_until_it_goes_on(bench: Bench)
     engine = bench.engine()
     await bench.submit(engine, "one")
     await eventually(lambda: bench.count("gate", "one"))
-    await engine.pause("one")
+    await (await engine.overview()).pause("one")
     assert await bench.status(engine, "one") == WorkStatus.PAUSED
-    assert [state.work_id for state in await engine.list(WorkFilter(status="paused"))] == ["one"]
+    assert [state.work_id for state in await (await engine.overview()).list(WorkFilter(status="paused"))] == ["one"]
     bench.steps.open_gate("one")
     await eventually(lambda: bench.count("gate-done", "one"))
     assert not await engine.await_end("one", wait_s=1.0), "the step in hand ends, and the work waits"
-    await engine.resume("one")
+    await (await engine.overview()).resume("one")
     assert await engine.await_end("one", wait_s=20.0)
     assert await bench.status(engine, "one") == WorkStatus.COMPLETED
 

@@ -225,7 +225,7 @@ async def test_an_adoption_that_an_operator_cancels_is_not_begun_again_by_itself
         assert await engine.cancel(build_work(bench.scope).work_id)
         assert (await adoption.status()).state != RUNNING
         await adoption.submit_open()
-        state = await engine.find(build_work(bench.scope).work_id)
+        state = await (await engine.overview()).find(build_work(bench.scope).work_id)
         assert state is not None
         assert state.status == "cancelled"
 

@@ -75,11 +75,11 @@ async def test_an_operator_sees_a_failed_job_as_failed_and_runs_it_once_more(ben
     bench.renderer.fails = True
     job = await finished(jobs, (await jobs.start(asked())).calibration_job_id)
     await engine.await_end(job.calibration_job_id)
-    state = await engine.find(job.calibration_job_id)
+    state = await (await engine.overview()).find(job.calibration_job_id)
     assert state is not None
     assert (job.state, state.status, state.kind) == (FAILED, "failed", "Calibrate")
     bench.renderer.fails = False
-    await engine.retry(job.calibration_job_id)
+    await (await engine.overview()).retry(job.calibration_job_id)
 
     async def is_completed() -> bool:
         return (await jobs.get(job.calibration_job_id)).state == COMPLETED
