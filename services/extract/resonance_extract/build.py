@@ -16,6 +16,7 @@ from resonance.durable import Changes, Engine, WorkerPlan, open_engine
 from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance.store.quarantine import find_set_aside
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
 from resonance_extract.activations.background import HasListeners
 from resonance_extract.activations.reference import ReferenceStore
@@ -108,6 +109,7 @@ async def open_extract(
             is_shipped=is_shipped,
             makes=parts_by_itself(settings.adoption, is_shipped=is_shipped),
             restore=lambda: put_shipped(store, model_digest=digest),
+            find_damaged=lambda: find_set_aside(store),
         )
 
         async def submit_open() -> None:
