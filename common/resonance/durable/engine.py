@@ -254,7 +254,7 @@ class Engine:
         if self._settings.engine:
             return await asyncio.to_thread(read_engine_address, self._settings)
         if self._server is None:
-            server = DevServer(self._folder, self._resume)
+            server = DevServer(self._folder, self._resume, ui_port=self._settings.engine_ui_port)
             try:
                 await server.start()
             except BaseException:

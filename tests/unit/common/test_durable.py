@@ -257,6 +257,26 @@ async def test_steps_are_counted_with_their_waits_and_their_failures(shared: tup
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [2, 2, 1, 3]
 
 
+async def test_what_waits_in_a_queue_is_told_with_its_age(
+    shared: tuple[Bench, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, engine = shared
+    monkeypatch.setattr("resonance.durable.queues.LOOK_S", 0.1)
+    bench.steps.running_max = 1
+
+    def value(name: str) -> float:
+        return REGISTRY.get_sample_value(name, {"queue": bench.steps.task_queue}) or 0.0
+
+    many = [new_request_id() for _ in range(3)]
+    for work_id in many:
+        await bench.submit(engine, work_id)
+    await eventually(lambda: value("resonance_work_queue_steps") and value("resonance_work_queue_age_seconds") > 0.2)
+    for work_id in many:
+        bench.steps.open_gate(work_id)
+    await eventually(lambda: all(bench.count("gate-done", work_id) for work_id in many))
+    await eventually(lambda: value("resonance_work_queue_age_seconds") == 0.0)
+
+
 async def test_one_owner_with_much_work_does_not_hold_up_another(shared: tuple[Bench, Engine]) -> None:
     """Steps of half a second, one at a time: while the other's first step waits, one or two of them begin."""
     bench, engine = shared
@@ -412,6 +432,7 @@ async def test_paused_work_begins_no_further_step_until_it_goes_on(bench: Bench)
     assert await bench.status(engine, "one") == WorkStatus.COMPLETED
 
 
+@pytest.mark.timeout(600)  # on a machine with fifteen others at work it took three minutes
 async def test_an_owner_of_fifty_works_has_another_take_its_turn(tmp_path: Path, engine_url: str) -> None:  # noqa: F811
     """One place for steps, 50 works of one owner in line: the one work of another owner has its turn next."""
     bench = Bench(tmp_path, engine_url)
