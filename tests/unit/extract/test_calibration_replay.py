@@ -20,6 +20,7 @@ from resonance.v1 import extract_pb2
 from resonance_extract.adoption.workflow import AdoptModel
 from resonance_extract.calibration.measuring import CalibrationMeasuring
 from resonance_extract.calibration.workflow import Calibrate, MakeReference, ScanLayers
+from resonance_extract.tastes.sweep_workflow import SweepTastes
 
 VERSION = 1
 FOLDER = Path(__file__).parent / "histories"
@@ -29,11 +30,11 @@ record = pytest.mark.skipif(not os.environ.get("RECORD"), reason="RECORD=1 write
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_is_replayed(path: Path) -> None:
-    await replay(path, [AdoptModel, Calibrate, ScanLayers, MakeReference])
+    await replay(path, [AdoptModel, Calibrate, ScanLayers, MakeReference, SweepTastes])
 
 
 def test_there_are_histories_of_this_version() -> None:
-    kinds = {"adopted", "calibrated", "joined", "failed", "cancelled", "scanned", "reference"}
+    kinds = {"adopted", "calibrated", "joined", "failed", "cancelled", "scanned", "reference", "swept"}
     assert {path.stem for path in RECORDED} >= {f"{kind}-{VERSION}" for kind in kinds}
 
 
