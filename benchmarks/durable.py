@@ -124,7 +124,9 @@ async def throughput(folder: Path) -> tuple[float, int]:
     for number in range(JOBS):
         (marks / f"job-{number}.open").touch()
     for first in range(0, JOBS, _TOGETHER):
-        await asyncio.gather(*(engine.submit(work(f"job-{number}")) for number in range(first, first + _TOGETHER)))
+        await asyncio.gather(
+            *(engine.submit(work(f"job-{number}")) for number in range(first, min(first + _TOGETHER, JOBS)))
+        )
     began_s = time.monotonic()
     workers = [await start_worker(folder, f"counts-{number}.json") for number in range(WORKERS)]
 

@@ -48,7 +48,7 @@ class Round:
     commit: str
     date: str
     kills: dict[str, int] = field(default_factory=dict)
-    output: str = ""  # the end of it, where the run failed
+    output: str = ""  # its errors and its end, where the run failed
 
 
 def run_round(work: str, number: int, commit: str) -> Round:
@@ -72,8 +72,13 @@ def run_round(work: str, number: int, commit: str) -> Round:
         commit=commit,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         kills=dict(Counter(re.findall(r"^kill: (.+)$", done.stdout, re.MULTILINE))),
-        output="" if done.returncode == 0 else done.stdout[-_OUTPUT_CHARS_MAX:],
+        output="" if done.returncode == 0 else "\n".join([*_errors(done.stdout), done.stdout[-_OUTPUT_CHARS_MAX:]]),
     )
+
+
+def _errors(output: str) -> list[str]:
+    """Lines of pytest that say what failed, and where."""
+    return re.findall(r"^(?:E  .*|tests/.*: in .*)$", output, re.MULTILINE)
 
 
 def read_rounds() -> list[Round]:
