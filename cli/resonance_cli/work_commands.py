@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,6 +15,9 @@ from resonance.errors import NotFound
 from resonance.settings import read_settings
 from resonance_cli.arguments import parse_age
 from resonance_cli.terminal import exit_on_error
+
+if TYPE_CHECKING:
+    from resonance.durable.overview import WorkOverview
 
 work_app = typer.Typer(
     help="Long work of all owners, such as playlists, calibrations and videos. Needs the settings of the process that does it.",
@@ -61,7 +64,7 @@ def list_work(
             older_than_s=None if older_than is None else parse_age("older-than", older_than),
             younger_than_s=None if younger_than is None else parse_age("younger-than", younger_than),
         )
-    for state in _with_engine(lambda engine: engine.list(chosen, limit=limit)):
+    for state in _with_overview(lambda overview: overview.list(chosen, limit=limit)):
         print(
             f"{state.work_id}  {state.kind}  {state.status}  {_age(state)}  {state.owner or '-'}  {state.reason}".rstrip()
         )
@@ -70,7 +73,7 @@ def list_work(
 @work_app.command("show")
 def show_work(work_id: WorkId) -> None:
     """Shows one piece of work, with the tries and the last failure of its open steps."""
-    state = _with_engine(lambda engine: engine.find(work_id))
+    state = _with_overview(lambda overview: overview.find(work_id))
     with exit_on_error():
         if state is None:
             raise NotFound(f"the workflow engine knows no work {work_id}", reason="NO_SUCH_WORK")
@@ -89,22 +92,29 @@ def cancel_work(work_id: WorkId) -> None:
 @work_app.command("pause")
 def pause_work(work_id: WorkId) -> None:
     """Lets no further step of the work begin. Steps in hand go on to their end, and a cancel waits until the work goes on."""
-    _with_engine(lambda engine: engine.pause(work_id))
+    _with_overview(lambda overview: overview.pause(work_id))
     print("it is paused")
 
 
 @work_app.command("resume")
 def resume_work(work_id: WorkId) -> None:
     """Lets paused work go on."""
-    _with_engine(lambda engine: engine.resume(work_id))
+    _with_overview(lambda overview: overview.resume(work_id))
     print("it goes on")
 
 
 @work_app.command("retry")
 def retry_work(work_id: WorkId) -> None:
     """Runs failed work once more. What is finished is found and not made again."""
-    _with_engine(lambda engine: engine.retry(work_id))
+    _with_overview(lambda overview: overview.retry(work_id))
     print("it runs again")
+
+
+def _with_overview(work: Callable[[WorkOverview], Awaitable[Result]]) -> Result:
+    async def look(engine: Engine) -> Result:
+        return await work(await engine.overview())
+
+    return _with_engine(look)
 
 
 def _with_engine(work: Callable[[Engine], Awaitable[Result]]) -> Result:

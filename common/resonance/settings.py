@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     engine_certificate_file: File = None
     engine_private_key_file: File = None
     engine_api_key_file: File = None
+    engine_ui_port: int = Field(0, ge=0, le=65_535)
+    engine_build: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,64}$")
 
     # Videos: scenes drawn at once by this process, and videos that are made or wait, of one owner and of all; the codec of new videos.
     diffusers_folder: File = None
@@ -169,6 +171,7 @@ class Settings(BaseSettings):
     jobs_owner_max: PositiveInt = 64
     jobs_owner_hour_max: NonNegativeInt = 0
     tracks_running_max: PositiveInt = 2
+    site_downloads_max: NonNegativeInt = 0
     job_retention_s: PositiveFloat = 30 * 86_400.0
     checkpoint_retention_s: PositiveFloat = 7 * 86_400.0
     source_hosts: str = "youtube.com,youtu.be,youtube-nocookie.com"

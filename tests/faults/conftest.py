@@ -104,6 +104,21 @@ class Cluster:
                 job = after
         return job
 
+    def engine_pids(self) -> list[int]:
+        """Servers of the workflow engine with their file in the data folder."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                words = path.read_text().split("\0")
+                if str(self.data_dir / "engine" / "engine.db") in words and not words[0].endswith("sh"):
+                    found.append(int(path.parent.name))
+        return found
+
+    def kill_engine(self) -> None:
+        for pid in self.engine_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def leftovers(self) -> list[Path]:
         """Files of jobs on this disk, and uploads in the store."""
         work = [path for path in (self.data_dir / "ingest" / "work").rglob("*") if path.is_file()]

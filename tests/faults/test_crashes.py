@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 from pathlib import Path
@@ -123,10 +122,9 @@ async def test_a_killed_or_lost_engine_costs_no_playlist_and_no_clip_twice(
     folder = cluster.data_dir / "engine"
     if victim != "engine":
         ingest.kill()
-    for pid in engine_pids(folder):
-        os.kill(pid, signal.SIGKILL)
+    cluster.kill_engine()
     if victim == "both and the engine's file":
-        await eventually(lambda: not engine_pids(folder))
+        await eventually(lambda: not cluster.engine_pids())
         for path in folder.glob("engine.db*"):
             path.unlink()
     if victim != "engine":
@@ -135,19 +133,6 @@ async def test_a_killed_or_lost_engine_costs_no_playlist_and_no_clip_twice(
     assert (done.job_id, done.state) == (job.job_id, STATE.JOB_STATE_COMPLETED), done
     clips = sum(track.clips_total for track in done.tracks)
     assert cluster.extract.clips_heard <= clips + 1, "at most the clip in hand is read again"
-
-
-def engine_pids(folder: Path) -> list[int]:
-    """Servers of the workflow engine with their file in the folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_text().split("\0")
-        except OSError:
-            continue
-        if "start-dev" in words and str(folder / "engine.db") in words and not words[0].endswith("sh"):
-            found.append(int(path.parent.name))
-    return found
 
 
 @robust

@@ -123,7 +123,9 @@ async def test_random_kills(crew: Crew, seed: int) -> None:
     for _ in range(3):
         await asyncio.sleep(choice.uniform(0.0, 2.0))
         recorded, before = await crew.recorded(), crew.scenes.made()
-        await crew.strike(choice.choice(VICTIMS))
+        victim = choice.choice(VICTIMS)
+        print(f"kill: {victim}")
+        await crew.strike(victim)
         for digest in recorded:
             assert crew.scenes.made()[digest] == before[digest]
     crew.scenes.set("slow", on=False)

@@ -52,9 +52,10 @@ class DevServer:
     it ends, another process of the folder takes the lock and starts it on that port.
     """
 
-    def __init__(self, folder: Path, on_started: Callable[[], Awaitable[None]]) -> None:
-        """`on_started` is called after each start but the first, for what only the lost server knew."""
+    def __init__(self, folder: Path, on_started: Callable[[], Awaitable[None]], *, ui_port: int = 0) -> None:
+        """`on_started` is called after each start but the first, for what only the lost server knew. A `ui_port` of 0 is no page."""
         self._folder = folder
+        self._ui_port = ui_port
         self._on_started = on_started
         self._lock = FileLock(folder / "lock", thread_local=False)
         self._port_file = folder / _PORT_FILE
@@ -139,7 +140,7 @@ class DevServer:
 
     async def _run(self, program: str) -> bool:
         """True once the server accepts connections; False where it ended before."""
-        command = server_command(program, self._port, self._file)
+        command = server_command(program, self._port, self._file, ui_port=self._ui_port)
         with (self._folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *("/bin/sh", "-c", _GUARD, "engine", *command),
@@ -213,10 +214,11 @@ class DevServer:
         return lines[-1][:300] if lines else "it said nothing"
 
 
-def server_command(program: str, port: int, file: Path) -> list[str]:
-    """Command line of a server on loopback, without a page, with fair task queues and the owner as a search attribute."""
+def server_command(program: str, port: int, file: Path, *, ui_port: int = 0) -> list[str]:
+    """Command line of a server on loopback, with fair task queues, the owner as a search attribute, and its page at `ui_port`, if any."""
+    page = ("--ui-ip", "127.0.0.1", "--ui-port", str(ui_port)) if ui_port else ("--headless",)
     return [
-        *(program, "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(port)),
+        *(program, "server", "start-dev", *page, "--ip", "127.0.0.1", "--port", str(port)),
         *("--db-filename", str(file), "--log-level", "error"),
         *("--search-attribute", f"{OWNER_ATTRIBUTE}=Keyword"),
         *("--dynamic-config-value", "matching.useNewMatcher=true"),
@@ -225,6 +227,8 @@ def server_command(program: str, port: int, file: Path) -> list[str]:
         # Turns between owners are kept within a partition of a queue: with several, one owner's steps pass by another's.
         *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
         *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
+        # The time that a timer may be late, such as the one of a heartbeat that did not come: the server's default is a second.
+        *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="100ms"'),
     ]
 
 

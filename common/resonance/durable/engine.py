@@ -1,4 +1,4 @@
-"""Workflow engine client: submits, cancels and lists durable work; connects on first use."""
+"""Workflow engine client: submits and cancels durable work; connects on first use."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import structlog
 
 from resonance.durable.address import EngineAddress, read_engine_address
 from resonance.durable.dev_server import DevServer, find_program, is_running
-from resonance.durable.work import Schedule, Work, WorkFilter, WorkState
+from resonance.durable.work import Schedule, Work
 from resonance.errors import ResonanceError, Unsupported
 from resonance.settings import Settings
 
 if TYPE_CHECKING:
+    from resonance.durable.overview import WorkOverview
     from resonance.durable.session import Session
 
 _FOLDER = "engine"
@@ -37,6 +38,7 @@ class WorkerPlan:
     workflows: Sequence[type]
     activities: Sequence[Callable[..., Awaitable[Any]]]
     activities_running_max: int
+    is_private: bool = False  # of a queue that this process alone polls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +56,9 @@ async def _has_none() -> bool:
 
 
 class Engine:
-    """Submits, cancels and lists work, and runs the workers of this process. The services of one process share one.
+    """Submits and cancels work, and runs the workers of this process. The services of one process share one.
 
-    Nothing is started, connected or imported before the first call of `start`, `submit`, `cancel` or `list`, unless work is open
+    Nothing is started, connected or imported before the first call of `start`, `submit`, `cancel` or `overview`, unless work is open
     already (`serve`). Without `RESONANCE_ENGINE` the engine is a child process of this machine (`DevServer`).
     """
 
@@ -159,21 +161,13 @@ class Engine:
         """
         return await (await self._open()).cancel(work_id, wait_s=wait_s)
 
-    async def retry(self, work_id: str) -> None:
-        """Runs work that has ended once more, with the same argument. Raises NotFound where the engine knows none of that id."""
-        await (await self._open()).retry(work_id)
+    async def overview(self) -> WorkOverview:
+        """What operators see and do: list, find, pause, resume, retry.
 
-    async def pause(self, work_id: str) -> None:
-        """Lets no further step of the work begin; steps in hand go on to their end. Raises NotFound where none of that id runs."""
-        await (await self._open()).pause(work_id)
-
-    async def resume(self, work_id: str) -> None:
-        """Lets paused work go on. Raises NotFound where none of that id runs."""
-        await (await self._open()).resume(work_id)
-
-    async def find(self, work_id: str) -> WorkState | None:
-        """The newest work of that id, with the failures of its open activities; None where the engine knows none."""
-        return await (await self._open()).find(work_id)
+        Raises:
+            Unsupported, Unavailable: as `start`.
+        """
+        return (await self._open()).overview
 
     async def await_end(self, work_id: str, *, wait_s: float = 5.0) -> bool:
         """True once no work of that id runs; False where it still runs after `wait_s` seconds."""
@@ -190,10 +184,6 @@ class Engine:
             return await self._session.find_mark(work_id)
         except ResonanceError:
             return ""
-
-    async def list(self, chosen: WorkFilter | None = None, *, limit: int = 100) -> list[WorkState]:
-        """Work of all owners, newest first. Where a reason is asked for, each piece of work is looked at by itself."""
-        return await (await self._open()).list(chosen or WorkFilter(), limit=limit)
 
     async def close(self) -> None:
         """Stops the workers, whose activities are cancelled and go on after the next start, and then the server."""
@@ -255,14 +245,16 @@ class Engine:
             address = await self._address()
         finally:
             await asyncio.wait({importing})
-        session: Session = await importing.result().open_session(address)
+        session: Session = await importing.result().open_session(
+            address, build=self._settings.engine_build if self.is_remote else ""
+        )
         return session
 
     async def _address(self) -> EngineAddress:
         if self._settings.engine:
             return await asyncio.to_thread(read_engine_address, self._settings)
         if self._server is None:
-            server = DevServer(self._folder, self._resume)
+            server = DevServer(self._folder, self._resume, ui_port=self._settings.engine_ui_port)
             try:
                 await server.start()
             except BaseException:

@@ -13,6 +13,8 @@ _ENDS_S = 2.0
 
 async def cancel_work(engine: Engine, owner: str, work_ids: Iterable[str]) -> bool:
     """Cancels work of an owner: of these ids, and what else of the owner's the engine runs. False where some is still ending."""
-    running = [state.work_id for state in await engine.list(WorkFilter(owner=owner, status="running"), limit=_WORK_MAX)]
+    overview = await engine.overview()
+    states = await overview.list(WorkFilter(owner=owner, status="running"), limit=_WORK_MAX)
+    running = [state.work_id for state in states]
     ended = [await engine.cancel(work_id, wait_s=_ENDS_S) for work_id in dict.fromkeys([*work_ids, *running])]
     return all(ended)

@@ -1,8 +1,8 @@
-"""Metrics of long work: how long steps wait for a worker, how long their tries take, why tries fail."""
+"""Metrics of long work: what waits in a queue and since when; waits, tries and failures of steps."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 STEP_WAIT_SECONDS = Histogram(
     "resonance_work_step_wait_seconds",
@@ -20,4 +20,8 @@ STEP_FAILURES = Counter(
     "resonance_work_step_failures_total",
     "Tries of a step that failed, by step and reason.",
     labelnames=("step", "reason"),
+)
+QUEUE_STEPS = Gauge("resonance_work_queue_steps", "Steps that wait in a task queue, about.", labelnames=("queue",))
+QUEUE_AGE_SECONDS = Gauge(
+    "resonance_work_queue_age_seconds", "Age of the oldest step that waits in a task queue.", labelnames=("queue",)
 )

@@ -12,7 +12,7 @@ from temporalio.workflow import ActivityCancellationType
 
 # Tries of an activity whose own work fails. An activity that finds another service away is tried without this limit.
 TRIES_MAX = 6
-HEARTBEAT_TIMEOUT = timedelta(seconds=3)
+HEARTBEAT_TIMEOUT = timedelta(seconds=3.5)
 
 
 class ActivityOptions(TypedDict):
@@ -26,7 +26,7 @@ class ActivityOptions(TypedDict):
 
 
 def activity_options(*, one_try_s: float, all_tries_s: float = 24 * 3600.0) -> ActivityOptions:
-    """Options of an activity: retries after 0.5 s, 1 s, 2 s ... 60 s, and another worker takes over after 3 s without a heartbeat."""
+    """Options of an activity: retries after 0.5 s, 1 s, 2 s ... 60 s, and another worker takes over 3.5 s after the last heartbeat."""
     return ActivityOptions(
         start_to_close_timeout=timedelta(seconds=one_try_s),
         schedule_to_close_timeout=timedelta(seconds=all_tries_s),

@@ -18,6 +18,11 @@ RECOMPUTED = tuple(prefix.name for prefix in PREFIXES if prefix.is_recomputed)
 _log = structlog.get_logger("store")
 
 
+async def find_set_aside(store: ObjectStore) -> frozenset[str]:
+    """Keys of the objects that were set aside as damaged, by any process."""
+    return frozenset([key async for key in store.keys(QUARANTINE)])
+
+
 class Quarantine:
     """An ObjectStore before another. A damaged read may be the network's fault, so it is made twice."""
 

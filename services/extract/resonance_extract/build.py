@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from resonance.durable import Changes, Engine, WorkerPlan, open_engine
+from resonance.durable import Changes, Engine, Schedule, WorkerPlan, open_engine
 from resonance.rpc import RpcServer, open_service_channel
 from resonance.settings import Settings
 from resonance.store import ObjectStore
+from resonance.store.quarantine import find_set_aside
 from resonance.v1 import extract_pb2_grpc, generate_pb2_grpc
 from resonance_extract.activations.background import HasListeners
 from resonance_extract.activations.reference import ReferenceStore
@@ -41,7 +42,7 @@ from resonance_extract.service import ExtractService
 from resonance_extract.tastes.describer import CarefulDescriber, Describer, MeterDescriber
 from resonance_extract.tastes.extraction import Extraction
 from resonance_extract.tastes.store import TasteStore
-from resonance_extract.tastes.sweep import TasteSweeper
+from resonance_extract.tastes.sweep import EVERY_S, SWEEP_TASTES, TASK_QUEUE, TasteSweeper
 from resonance_model.loaded_model import LoadedModel
 from resonance_model.model_info import to_model_info
 
@@ -108,13 +109,20 @@ async def open_extract(
             is_shipped=is_shipped,
             makes=parts_by_itself(settings.adoption, is_shipped=is_shipped),
             restore=lambda: put_shipped(store, model_digest=digest),
+            find_damaged=lambda: find_set_aside(store),
         )
 
         async def submit_open() -> None:
             await calibration_jobs.submit_open()
             await adoption.submit_open()
 
-        opened.serve(lambda: _plans(measuring, locks, adoption, digest), submit_open, calibration_jobs.has_open)
+        sweeper = TasteSweeper(store)
+        opened.serve(
+            lambda: _plans(measuring, locks, adoption, sweeper, digest),
+            submit_open,
+            calibration_jobs.has_open,
+            schedules=[Schedule(kind=SWEEP_TASTES, task_queue=TASK_QUEUE, every_s=EVERY_S)],
+        )
         background = BackgroundCalibration(calibration_jobs)
         phrases = PhraseRefiner(PhraseConcepts(worker, store, references, concepts), on_uncalibrated=background.add)
         service = ExtractService(
@@ -136,7 +144,7 @@ async def open_extract(
             info=to_model_info(model, settings),
         )
         preparation = asyncio.create_task(adoption.run())
-        sweep = asyncio.create_task(TasteSweeper(store).run())
+        sweep = asyncio.create_task(sweeper.run(while_true=lambda: not (opened.is_started or opened.is_remote)))
         try:
             yield ExtractParts(service=service, concepts=concepts)
         finally:
@@ -153,17 +161,23 @@ async def open_extract(
 
 
 def _plans(
-    measuring: CalibrationMeasuring, locks: TrackLocks, adoption: Adoption, model_digest: str
+    measuring: CalibrationMeasuring, locks: TrackLocks, adoption: Adoption, sweeper: TasteSweeper, model_digest: str
 ) -> Sequence[WorkerPlan]:
     """The workers; their modules import the engine's library, so they are imported here."""
-    calibrations, tracks, adoptions = (
+    calibrations, tracks, adoptions, sweeps = (
         importlib.import_module(f"resonance_extract.{name}")
-        for name in ("calibration.activities", "activations.track_workflow", "adoption.activities")
+        for name in (
+            "calibration.activities",
+            "activations.track_workflow",
+            "adoption.activities",
+            "tastes.sweep_workflow",
+        )
     )
     return [
         *calibrations.worker_plans(measuring, model_digest=model_digest),
         *tracks.worker_plans(locks),
         *adoptions.worker_plans(adoption, model_digest=model_digest),
+        *sweeps.worker_plans(sweeper),
     ]
 
 

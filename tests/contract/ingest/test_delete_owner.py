@@ -65,13 +65,13 @@ async def test_deleting_an_owner_cancels_the_playlist_in_hand_and_leaves_nothing
         assert answer.status_code == 200, answer.text
         assert answer.json()["cancelled_work_count"] == 1
         assert answer.json()["is_complete"]
-        state = await ingest.engine.find(jobs[0].job_id)
+        state = await (await ingest.engine.overview()).find(jobs[0].job_id)
         assert state is not None
         assert state.status == "cancelled"
         left = [key async for key in store.keys("")]
         assert [key for key in left if own in key] == [f"owners/{own}"]
         assert [key for key in left if bob_key.owner in key and "jobs/" in key], "Bob's playlist goes on"
-        other = await ingest.engine.find(jobs[1].job_id)
+        other = await (await ingest.engine.overview()).find(jobs[1].job_id)
         assert other is not None
         assert other.status == "running"
         await asyncio.sleep(5.5)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from support import sounds
 from support.proxy import serve_proxy
 from support.site import Site, serve_site
@@ -23,6 +25,22 @@ OPEN = {"allow_generic_sources": True, "allow_private_addresses": True}
 def site() -> Iterator[Site]:
     with serve_site() as serving:
         yield serving
+
+
+@pytest.mark.slow
+async def test_downloads_beyond_the_number_of_a_site_wait_and_are_no_faults(
+    open_system, site: Site, tmp_path: Path
+) -> None:
+    content = sounds.sound_bytes("wav", tmp_path, duration_s=4.0)
+    urls = [site.add(f"/{number}.wav", content, "audio/wav") for number in range(2)]
+    refused = partial(REGISTRY.get_sample_value, "resonance_work_step_failures_total")
+    labels = {"step": "taste_list", "reason": "SITE_BUSY"}
+    before = refused(labels) or 0.0
+    async with open_system(**OPEN, site_downloads_max=1) as system:
+        jobs = [await system.submit(url) for url in urls]
+        done = [await system.done(job) for job in jobs]
+    assert [job.state for job in done] == [STATE.JOB_STATE_COMPLETED] * 2, done
+    assert (refused(labels) or 0.0) > before
 
 
 async def test_a_broken_download_is_resumed_where_it_broke(open_system, site: Site, tmp_path: Path) -> None:

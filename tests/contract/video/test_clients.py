@@ -86,7 +86,7 @@ async def test_an_operator_lists_retries_and_cancels_work(studio: Any) -> None:
 
     async def is_listed() -> bool:
         return running.video_id in [
-            state.work_id for state in await studio.video.engine.list(WorkFilter(status="running"))
+            state.work_id for state in await (await studio.video.engine.overview()).list(WorkFilter(status="running"))
         ]
 
     await eventually(is_listed)

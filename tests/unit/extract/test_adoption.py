@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from support.extracting import Bench
 from support.histories import record_history
+from support.polling import eventually
 from support.prepared import put_slider
 
 from resonance.errors import FailedPrecondition, ResonanceError
 from resonance.store import ObjectStore
-from resonance.store.keys import concept_key, piece_key, reference_key
+from resonance.store.keys import concept_key, piece_key, quarantine_key, reference_key
+from resonance.store.quarantine import find_set_aside
 from resonance.v1 import extract_pb2
 from resonance_extract.activations import reference_takes
 from resonance_extract.activations.background import Turns, in_background
@@ -66,6 +68,7 @@ def build(bench: Bench, *, setting: str = "auto", is_shipped: bool = False) -> A
         is_shipped=is_shipped,
         makes=parts_by_itself(setting, is_shipped=is_shipped),
         restore=lambda: asyncio.sleep(0),
+        find_damaged=lambda: find_set_aside(bench.store),
         work_scope=bench.scope,
     )
     engine.serve(lambda: worker_plans(adoption, model_digest=bench.scope), adoption.submit_open)
@@ -225,7 +228,7 @@ async def test_an_adoption_that_an_operator_cancels_is_not_begun_again_by_itself
         assert await engine.cancel(build_work(bench.scope).work_id)
         assert (await adoption.status()).state != RUNNING
         await adoption.submit_open()
-        state = await engine.find(build_work(bench.scope).work_id)
+        state = await (await engine.overview()).find(build_work(bench.scope).work_id)
         assert state is not None
         assert state.status == "cancelled"
 
@@ -340,3 +343,25 @@ async def test_a_lost_slider_is_missing_again(bench: Bench, tiny: LoadedModel) -
     await store.delete(concept_key(bench.digest, "tempo"))
     status = await adoption.status()
     assert [part.name for part in status.parts if part.state != COMPLETED] == ["slider tempo"]
+
+
+@pytest.mark.usefixtures("sliders")
+async def test_a_model_that_is_ready_is_looked_at_again_once_an_object_was_set_aside(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resonance_extract.adoption.adoption._DAMAGE_EVERY_S", 0.01)
+    adoption, looks = build(bench, setting="off"), []
+    submit_open = adoption.submit_open
+
+    async def counted() -> bool:
+        looks.append(await submit_open())
+        return looks[-1]
+
+    monkeypatch.setattr(adoption, "submit_open", counted)
+    async with running(adoption):
+        await eventually(lambda: looks)
+        await asyncio.sleep(0.3)
+        assert looks == [False], "an idle process reads no part again"
+        key = reference_key(bench.digest)
+        await bench.store.put(quarantine_key(key), b"damaged")
+        await eventually(lambda: looks == [False, False])

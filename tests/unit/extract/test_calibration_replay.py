@@ -20,6 +20,7 @@ from resonance.v1 import extract_pb2
 from resonance_extract.adoption.workflow import AdoptModel
 from resonance_extract.calibration.measuring import CalibrationMeasuring
 from resonance_extract.calibration.workflow import Calibrate, MakeReference, ScanLayers
+from resonance_extract.tastes.sweep_workflow import SweepTastes
 
 VERSION = 1
 FOLDER = Path(__file__).parent / "histories"
@@ -29,11 +30,11 @@ record = pytest.mark.skipif(not os.environ.get("RECORD"), reason="RECORD=1 write
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_is_replayed(path: Path) -> None:
-    await replay(path, [AdoptModel, Calibrate, ScanLayers, MakeReference])
+    await replay(path, [AdoptModel, Calibrate, ScanLayers, MakeReference, SweepTastes])
 
 
 def test_there_are_histories_of_this_version() -> None:
-    kinds = {"adopted", "calibrated", "joined", "failed", "cancelled", "scanned", "reference"}
+    kinds = {"adopted", "calibrated", "joined", "failed", "cancelled", "scanned", "reference", "swept"}
     assert {path.stem for path in RECORDED} >= {f"{kind}-{VERSION}" for kind in kinds}
 
 
@@ -75,11 +76,11 @@ async def test_an_operator_sees_a_failed_job_as_failed_and_runs_it_once_more(ben
     bench.renderer.fails = True
     job = await finished(jobs, (await jobs.start(asked())).calibration_job_id)
     await engine.await_end(job.calibration_job_id)
-    state = await engine.find(job.calibration_job_id)
+    state = await (await engine.overview()).find(job.calibration_job_id)
     assert state is not None
     assert (job.state, state.status, state.kind) == (FAILED, "failed", "Calibrate")
     bench.renderer.fails = False
-    await engine.retry(job.calibration_job_id)
+    await (await engine.overview()).retry(job.calibration_job_id)
 
     async def is_completed() -> bool:
         return (await jobs.get(job.calibration_job_id)).state == COMPLETED

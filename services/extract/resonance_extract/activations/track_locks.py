@@ -23,7 +23,7 @@ class TrackLocks:
     A lock takes all of its tracks at once or none, and a call that waits holds none, so that no two calls wait for each other.
 
     Between processes a lock is a workflow whose id is the track's, and an id runs once. Its one activity runs in the process that reads,
-    and ends when the track is read; where that process dies, the engine ends the workflow three seconds later. A lock saves work and
+    and ends when the track is read; where that process dies, the engine ends the workflow a few seconds later. A lock saves work and
     guards no data: results are stored under their content's digest, and reading a track twice gives the same bytes. So a process whose
     engine is not started or is away reads without it.
     """

@@ -67,5 +67,6 @@ def worker_plans(locks: TrackLocks) -> Sequence[WorkerPlan]:
             workflows=[],
             activities=[TrackActivities(locks).hold],
             activities_running_max=_HELD_AT_ONCE_MAX,
+            is_private=True,
         ),
     )

@@ -21,7 +21,9 @@ from resonance_extract.adoption.parts import Part, is_essential
 from resonance_extract.adoption.progress import COMPLETED, FAILED, IDLE, RUNNING, Progress, tell_duration
 from resonance_extract.adoption.work import build_work
 
-_CHECK_EVERY_S = 60.0
+_CHECK_EVERY_S = 60.0  # while parts are missing
+# Once none is: the list of what was set aside as damaged is one request to the store, a look at all parts is about eighty.
+_DAMAGE_EVERY_S, _LOOK_EVERY_S = 300.0, 3 * 3600.0
 _TELL_EVERY_S = 2.0
 _LISTENERS = "listeners, who go first"
 _log = structlog.get_logger("extract")
@@ -45,9 +47,13 @@ class Adoption:
         is_shipped: bool,
         makes: Callable[[Part], bool],
         restore: Callable[[], Awaitable[object]],
+        find_damaged: Callable[[], Awaitable[object]],
         work_scope: str = "",
     ) -> None:
-        """`restore` puts shipped objects back that are missing. Work has ids and queues by `work_scope`, which is the model's digest."""
+        """`restore` puts shipped objects back that are missing; `find_damaged` names what was set aside as damaged.
+
+        Work has ids and queues by `work_scope`, which is the model's digest.
+        """
         self._parts = parts
         self._document = document
         self._worker = worker
@@ -58,31 +64,54 @@ class Adoption:
         self._is_shipped = is_shipped
         self._makes = makes
         self._restore = restore
+        self._find_damaged = find_damaged
         self._progress: Progress | None = None  # while this process works
 
     async def run(self) -> None:
-        """Submits the adoption while parts are missing: at once, and looks again each minute, for ever."""
+        """Submits the adoption while parts are missing: at once, and each minute until none is.
+
+        From then on it looks again when an object was set aside as damaged, and every three hours.
+        """
         told = ""
         while True:
+            is_open = True
             try:
-                await self.submit_open()
+                is_open = await self.submit_open()
                 told = ""
             except ResonanceError as failure:
                 if failure.message != told:
                     _log.warning("the model cannot be made ready at the moment", why=failure.message)
                 told = failure.message
-            await asyncio.sleep(_CHECK_EVERY_S)
+            await (asyncio.sleep(_CHECK_EVERY_S) if is_open else self._until_damaged())
             try:
                 await self._restore()
             except ResonanceError as failure:
                 _log.warning("the shipped objects cannot be checked at the moment", why=failure.message)
 
-    async def submit_open(self) -> None:
-        """Submits the adoption where wanted parts are missing and it does not run. Raises as `Engine.begin`."""
+    async def _until_damaged(self) -> None:
+        """Returns when something was set aside as damaged, or after three hours."""
+        clock = asyncio.get_running_loop().time
+        before, until_s = None, clock() + _LOOK_EVERY_S
+        while clock() < until_s:
+            with contextlib.suppress(ResonanceError):
+                found = await self._find_damaged()
+                if before is not None and found != before:
+                    return
+                before = found
+            await asyncio.sleep(_DAMAGE_EVERY_S)
+
+    async def submit_open(self) -> bool:
+        """Submits the adoption where wanted parts are missing and it does not run. False where none is missing.
+
+        Raises:
+            Unsupported, Unavailable: as `Engine.begin`.
+        """
         stored = await self._document.read()
         is_unfinished = stored.adoption is not None and stored.adoption.state == RUNNING
-        if is_unfinished or (await self._look(stored.is_asked_for))[0]:
-            await self._engine.begin(self._work)
+        if not is_unfinished and not (await self._look(stored.is_asked_for))[0]:
+            return False
+        await self._engine.begin(self._work)
+        return True
 
     async def start(self) -> extract_pb2.Adoption:
         """Asks for all parts. Raises Unsupported, Unavailable where there is no workflow engine, or it is away."""

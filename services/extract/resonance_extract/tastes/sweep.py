@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import structlog
 
@@ -16,7 +17,8 @@ from resonance.identity import acting_as
 from resonance.store import ObjectStore
 from resonance.store.keys import TASTES, job_key, parse_taste_key
 
-_EVERY_S = 3600.0
+SWEEP_TASTES, TASK_QUEUE = "SweepTastes", "tastes"  # the workflow, and where it and its activity run
+EVERY_S = 3600.0
 _log = structlog.get_logger("extract")
 
 
@@ -26,14 +28,15 @@ class TasteSweeper:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    async def run(self) -> None:
-        """Sweeps until cancelled."""
+    async def run(self, while_true: Callable[[], bool]) -> None:
+        """Sweeps now and every hour until cancelled, while the condition holds: the engine has its own schedule."""
         while True:
             try:
-                await self.sweep()
+                if while_true():
+                    await self.sweep()
             except ResonanceError as failure:
                 _log.warning("cannot sweep tastes at the moment", why=failure.message)
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(EVERY_S)
 
     async def sweep(self) -> None:
         """One round. A taste whose job has no copy stays damaged."""

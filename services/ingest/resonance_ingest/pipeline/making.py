@@ -37,6 +37,7 @@ from resonance_ingest.sources import Playlist, Source, plain_title
 from resonance_ingest.sources.kept_downloads import KeptDownloads, remove_downloads
 from resonance_ingest.sources.links import LinkSource
 from resonance_ingest.sources.list_cache import ListCache
+from resonance_ingest.sources.site_limits import SiteLimits
 from resonance_ingest.sources.uploads import UploadSource, remove_uploads
 
 _STOPS_WITHIN_S = 5.0
@@ -56,6 +57,7 @@ class TasteMaking:
         self._store = store
         self._extractor = extractor
         self._settings = settings
+        self._sites = SiteLimits(settings.site_downloads_max)
         self.folders = JobFolders(workspace, self._has_ended)
 
     async def list_tracks(self, job_id: str, report: Report = lambda _: None) -> list[int]:
@@ -235,7 +237,7 @@ class TasteMaking:
         if job.uploads:
             return UploadSource(self._store, job)
         lists = ListCache(self._store, keep_s=self._settings.list_cache_s, now_ms=self._jobs.now_ms)
-        link = LinkSource(job.source_url, folder, self._settings, lists, self._read_options(job))
+        link = LinkSource(job.source_url, folder, self._settings, lists, self._sites, self._read_options(job))
         return KeptDownloads(link, self._store, job.job_id)
 
     def _read_options(self, job: Job) -> steering_pb2.TasteOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from resonance.errors import DataLoss, FailedPrecondition, NotFound, ResonanceError, Unavailable
+from resonance.errors import DataLoss, FailedPrecondition, NotFound, Overloaded, ResonanceError, Unavailable
 from resonance.steering.track_ranges import is_chosen
 from resonance.v1 import steering_pb2
 from resonance_ingest.jobs.job import Fault, Job, JobState
@@ -58,7 +58,7 @@ def complete(job: Job, taste: dict[str, Any]) -> Job:
 
 def is_fault_of_track(error: ResonanceError) -> bool:
     """True for a fault of the track. An error of this system ends the step and not the track."""
-    return not isinstance(error, Unavailable | NotFound) and (
+    return not isinstance(error, Unavailable | NotFound | Overloaded) and (
         not isinstance(error, DataLoss) or error.reason == "UPLOAD_DAMAGED"
     )
 

@@ -21,6 +21,7 @@ from resonance_ingest.jobs.job import JobTrack
 from resonance_ingest.sources.list_cache import ListCache
 from resonance_ingest.sources.playlists import find_resolver, uri_to_link
 from resonance_ingest.sources.searched_song import SearchedSong
+from resonance_ingest.sources.site_limits import SiteLimits
 from resonance_ingest.sources.source import Playlist, to_tracks
 from resonance_ingest.sources.url_policy import check_url
 from resonance_ingest.sources.youtube_links import check_youtube, is_youtube, parse_youtube, youtube_id
@@ -88,7 +89,13 @@ class LinkSource:
     """A link as a source. Each call is one child process in a folder of the job."""
 
     def __init__(
-        self, url: str, folder: Path, settings: Settings, lists: ListCache, options: steering_pb2.TasteOptions
+        self,
+        url: str,
+        folder: Path,
+        settings: Settings,
+        lists: ListCache,
+        sites: SiteLimits,
+        options: steering_pb2.TasteOptions,
     ) -> None:
         """`options` may choose seconds of a track; the decoder keeps those alone, and such a track may be longer than the limit."""
         self._options = options
@@ -96,6 +103,7 @@ class LinkSource:
         self._folder = folder
         self._settings = settings
         self._lists = lists
+        self._sites = sites
 
     async def playlist(self) -> Playlist:
         """The first tracks behind the link, in its own order.
@@ -103,6 +111,7 @@ class LinkSource:
         Raises:
             FailedPrecondition: the site refuses, or there are no tracks; the message says which.
             DeadlineExceeded: the site took too long.
+            Overloaded: this process runs as many downloads from the site as it may (SITE_BUSY).
         """
         if (found := await self._lists.find(self._link.url)) is None:
             found = await self._listed()
@@ -111,7 +120,8 @@ class LinkSource:
 
     async def _listed(self) -> Playlist:
         if (resolver := find_resolver(self._link.url, self._settings)) is not None:
-            return await resolver.resolve(self._link.url, tracks_max=self._settings.tracks_max)
+            with self._sites.place(self._link.url):
+                return await resolver.resolve(self._link.url, tracks_max=self._settings.tracks_max)
         answer = await self._ask({"do": "list", "url": self._link.url, "is_playlist": self._link.is_playlist})
         tracks = to_tracks((found["title"], found["url"]) for found in answer["tracks"])
         lists = answer["list_count"]
@@ -163,12 +173,13 @@ class LinkSource:
             "allow_private": self._settings.allow_private_addresses,
             **request,
         }
-        result = await run_child(
-            _CHILD,
-            [json.dumps(request)],
-            folder=self._folder,
-            timeout_s=self._settings.download_s_max if timeout_s is None else timeout_s,
-        )
+        with self._sites.place(request["url"], is_search=request["do"] == "find"):
+            result = await run_child(
+                _CHILD,
+                [json.dumps(request)],
+                folder=self._folder,
+                timeout_s=self._settings.download_s_max if timeout_s is None else timeout_s,
+            )
         return _parse_answer(result, self._settings)
 
 
