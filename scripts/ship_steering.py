@@ -3,17 +3,21 @@
     python scripts/ship_steering.py [PLAYLISTS]
     python scripts/ship_steering.py --tastes PLAYLISTS
     python scripts/ship_steering.py --tastes-only
+    python scripts/ship_steering.py --same-states
 
 PLAYLISTS is a folder of folders of audio files (`python -m model.training.examples PLAYLISTS` renders ours); each becomes a
 taste. The script runs the real system in this process on an empty store, and copies the objects that a first start computes.
 With `--tastes` it keeps reference and sliders, and makes the example tastes anew. With `--tastes-only` it keeps all
-objects, and measures the safe ranges of the shipped tastes alone. Run it after every export of weights.
+objects, and measures the safe ranges of the shipped tastes alone. With `--same-states` it keeps every direction, and measures all safe
+ranges: for weights in which nothing but the codec's decoder has changed, so that all hidden states are what they were. Run it after every
+export of weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import shutil
 import tempfile
@@ -24,9 +28,12 @@ from resonance.errors import FailedPrecondition
 from resonance.settings import Settings
 from resonance.steering.sliders import SLIDER_NAMES
 from resonance.store import ObjectStore, open_store
+from resonance.store.keys import reference_key
 from resonance.v1 import extract_pb2, jobs_pb2
 from resonance_app.all_in_one import all_in_one
+from resonance_extract.activations.configuration import reference_digest
 from resonance_extract.concepts.shipped import FOLDER
+from resonance_model.loaders import load_model
 
 KEPT = ("calibrations/", "concepts/", "job-list/", "jobs/", "reference/", "tastes/", "vectors/")
 
@@ -85,6 +92,46 @@ async def tastes_only() -> None:
         await _copy(settings, ("calibrations/",))
 
 
+async def same_states() -> None:
+    """Names the new weights in all shipped objects, and measures the safe ranges of sliders and tastes with them."""
+    _name_weights(load_model(Settings()).description.digest)
+    tastes, at_once = sorted(path.stem for path in FOLDER.glob("tastes/*.json")), asyncio.Semaphore(3)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = _settings(folder)
+        async with all_in_one(settings, print) as running, AsyncClient(running.grpc_address) as client:
+            await asyncio.gather(
+                *(_calibrate(client, name, at_once) for name in SLIDER_NAMES),
+                *(_calibrate_taste(client, taste_id, at_once) for taste_id in tastes),
+            )
+        await _copy(settings, ("calibrations/", "concepts/"))
+
+
+def _name_weights(digest: str) -> None:
+    """Puts the digest of the weights in the place of the one that the objects were made for, and removes all safe ranges."""
+    before = json.loads((FOLDER / "made_for.json").read_text())["model_digest"]
+    shutil.rmtree(FOLDER / "calibrations", ignore_errors=True)
+    names = {before: digest, before[:16]: digest[:16]}
+    for path in FOLDER.glob("vectors/*"):
+        data = path.read_bytes()
+        renamed = data.replace(before.encode(), digest.encode())
+        names[hashlib.sha256(data).hexdigest()] = hashlib.sha256(renamed).hexdigest()
+        path.write_bytes(renamed)
+    for path in FOLDER.glob("reference/*"):
+        path.rename(FOLDER / reference_key(reference_digest(digest)))
+    for path in [
+        path for path in FOLDER.rglob("*") if path.is_file() and path.parent.name not in ("vectors", "reference")
+    ]:
+        text = path.read_text()
+        for old, new in names.items():
+            text = text.replace(old, new)
+        path.write_text(text)
+    (FOLDER / "concepts" / before[:16]).rename(FOLDER / "concepts" / digest[:16])
+    for path in FOLDER.glob("concepts/*/*.json"):
+        concept = json.loads(path.read_text())
+        concept.pop("calibration", None)
+        path.write_text(json.dumps(concept))
+
+
 def _settings(folder: str) -> Settings:
     # The sliders' ranges are asked for below; layer scans are not shipped.
     return Settings(
@@ -126,9 +173,12 @@ if __name__ == "__main__":
     parser.add_argument("playlists", nargs="?", type=Path)
     parser.add_argument("--tastes", action="store_true")
     parser.add_argument("--tastes-only", action="store_true")
+    parser.add_argument("--same-states", action="store_true")
     arguments = parser.parse_args()
     playlists = sorted(arguments.playlists.iterdir()) if arguments.playlists else []
-    if arguments.tastes_only:
+    if arguments.same_states:
+        asyncio.run(same_states())
+    elif arguments.tastes_only:
         asyncio.run(tastes_only())
     else:
         asyncio.run(tastes_anew(playlists) if arguments.tastes else main(playlists))

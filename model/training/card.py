@@ -148,7 +148,8 @@ def card(figures: dict[str, Any]) -> str:
 
 A MusicGen of 8.9 million parameters that lives inside the package, so that the first command makes music on any laptop without
 a download. The architecture is exactly MusicGen's (T5 encoder, EnCodec, delay-pattern decoder); the weights were trained from
-scratch, on two shared CPU cores in about five hours, on music that our own composer wrote and a MIT-licensed sound font played.
+scratch, on two shared CPU cores in about five hours, on music that our own composer wrote and a MIT-licensed sound font played; the
+codec's decoder was trained on for another hour.
 
     from transformers import AutoProcessor, MusicgenForConditionalGeneration
     processor, model = (cls.from_pretrained(folder) for cls in (AutoProcessor, MusicgenForConditionalGeneration))
@@ -199,13 +200,13 @@ The listener's own accuracy on renderings: {figures["listener_accuracy_on_render
 
 ## What it was trained on
 
-Pieces of one to eight bars that repeat, composed by `model/training/compose.py`: ten genres, six tempi (62 to 187 beats a minute),
-three major and three minor keys, thirteen timbres and a drum kit of FluidR3_GM (MIT; notice in `model/training/LICENSES.md`).
+Pieces of one or two bars that repeat (the last hour of the codec's decoder: of one to eight), composed by
+`model/training/compose.py`: ten genres, six tempi (62 to 187 beats a minute), three major and three minor keys, thirteen timbres and a drum kit of FluidR3_GM (MIT; notice in `model/training/LICENSES.md`).
 No recording, no song, no published checkpoint.
 
 ## What it cannot do
 
-- It knows forms of up to eight bars (AABA, ABAC). It has no verse and chorus, no key change, and it never heard a human play.
+- It knows loops. It has no verse and chorus, no development, no key change, and it never heard a human play.
 - It knows about 400 words (`tokenizer.json`). Any other word is `<unk>` and is passed over; a prompt of unknown words only gets
   free music. It reads no sentence: "not loud" is loud. Punctuation is space; accents are dropped.
 - No lyrics and no words: voices are a choir singing "aah".

@@ -94,6 +94,18 @@ def write(model: MusicgenForConditionalGeneration, folder: Path) -> None:
     print({path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}, total)
 
 
+def write_polished(folder: Path) -> None:
+    """Puts the polished decoder of the codec into a folder of weights, halved; nothing else there changes but the digests."""
+    path = folder / "model.safetensors"
+    state, polished = load_file(path), frozen_codec("polish").decoder.state_dict()
+    names = {f"audio_encoder.decoder.{name}": tensor for name, tensor in polished.items()}
+    if unknown := names.keys() - state.keys():
+        raise SystemExit(f"the weights have no {', '.join(sorted(unknown))}")
+    save_file(state | {name: tensor.half() for name, tensor in names.items()}, path, metadata={"format": "pt"})
+    path.chmod(0o644)
+    write_digests(folder)
+
+
 def write_digests(folder: Path) -> None:
     """SHA-256 of every file but digest.json itself."""
     digests = {
@@ -110,10 +122,13 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=corpus.WORK / "player" / "checkpoint.pt")
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     parser.add_argument("--smooth", action="store_true", help="the averaged weights: as good as a decay, at any time")
+    parser.add_argument("--polished", action="store_true", help="only the codec's decoder, from its polish")
     parser.add_argument("--digests-only", action="store_true")
     arguments = parser.parse_args()
     if arguments.digests_only:
         write_digests(arguments.folder)
+    elif arguments.polished:
+        write_polished(arguments.folder)
     else:
         write(assemble(arguments.checkpoint, "smooth" if arguments.smooth else "player"), arguments.folder)
 

@@ -115,7 +115,7 @@ class CodecTrainer:
             group["lr"] = self._rate()
         frames = POLISH_CROP_FRAMES if self._phase == "polish" else CROP_FRAMES
         audio = corpus.crops(corpus.shards(), self._batch, frames, self._random)
-        with torch.autocast("cpu", torch.bfloat16, enabled=HAS_BF16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=HAS_BF16 and self._phase != "polish"):
             made = self.model.decoder(self._latents(audio))
         loss = spectral_loss(made[:, 0].float(), audio[:, 0])
         if self._phase == "polish":
