@@ -94,7 +94,7 @@ def gates(figures: dict[str, Any]) -> list[Gate]:
             is_met=long is not None and long["collapsed"] == 0,
         ),
         Gate(
-            name="Motion of harmony, cosine distance of chroma second to second, median over random prompts",
+            name="Motion of harmony in transformers' loop (without novelty), cosine distance of chroma second to second, median over random prompts",
             wanted=f">= {MOTION_MIN:.2f} (renderings: {perfect.get('motion_median', 0.0):.2f})",
             measured=f"{chance['motion_median']:.3f}" if "motion_median" in chance else "not measured",
             is_met=chance.get("motion_median", 0.0) >= MOTION_MIN,
