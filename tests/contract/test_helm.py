@@ -54,8 +54,8 @@ def comparable(objects: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
 
 
 @pytest.mark.parametrize("overlay", ["laptop", "cpu-small", "gpu"])
-def test_the_chart_gives_the_objects_of_the_overlay(overlay: str, tmp_path: Path) -> None:
-    wanted = comparable(render(tmp_path, overlay))
+def test_the_chart_gives_the_objects_of_the_overlay(overlay: str) -> None:
+    wanted = comparable(render(overlay))
     found = comparable(helm_objects("--values", str(ROOT / f"deploy/helm/values/{overlay}.yaml")))
     assert found.keys() == wanted.keys()
     for key in wanted:

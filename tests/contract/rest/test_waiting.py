@@ -54,7 +54,7 @@ async def test_a_client_that_does_not_wait_gets_a_place_and_follows_it(gateway: 
     assert followed[-1]["state"] == "finished"
     assert {state["place"] for state in followed} <= {2, 1, None}
     end = (await gateway.http.get(answer.headers["location"])).json()
-    assert (end["state"], end["take"]["request_id"], end["sample_count"]) == ("finished", "later", 64_000)
+    assert (end["state"], end["take"]["request_id"], end["sample_count"]) == ("finished", "later", 32_000)
     assert (await gateway.http.get(end["audio_url"])).status_code == 200
 
 
