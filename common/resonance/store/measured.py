@@ -11,10 +11,11 @@ from prometheus_client import Histogram
 
 from resonance.errors import Conflict, NotFound, ResonanceError, Unavailable
 from resonance.store.answers import Answers
+from resonance.store.keys import probe_key
 from resonance.store.protocol import ObjectStore, StoredObject
 
 _PROBE_S_MAX = 2.0
-_PROBE_KEY = "probe/health"  # no object lies there
+_PROBE_KEY = probe_key("health")  # no object lies there
 _ANSWERS_S = 1.0  # a caller that gives up sooner says nothing about the store
 
 STORE_SECONDS = Histogram(

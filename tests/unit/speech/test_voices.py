@@ -123,7 +123,7 @@ async def test_a_transcription_server_is_asked_with_the_vocabulary(server: OpenA
     recording = tmp_path / "samples"
     np.zeros(1600, "<f4").tofile(recording)
     client = httpx.AsyncClient(base_url=f"{server.url}/")
-    recognizer = TranscriptionServer(client, model="whisper-1")
+    recognizer = TranscriptionServer(client, model="whisper-1", is_local=True)
     assert (await recognizer.listen(recording, vocabulary=["rainy night"])).text == "More bass."
     assert b"rainy night" in server.bodies[0]
     assert b"RIFF" in server.bodies[0]
