@@ -12,7 +12,7 @@ import pytest
 from support.engine_server import engine_url  # noqa: F401  (fixture)
 from support.polling import eventually
 
-from resonance.durable import Engine
+from resonance.durable import Engine, Work
 from resonance.errors import Unavailable
 from resonance.ids import new_request_id
 from resonance.settings import Settings
@@ -109,6 +109,23 @@ async def test_an_engine_that_is_away_keeps_no_one_from_reading(
         assert await lock.take({"a"})
 
 
+async def test_the_activity_of_a_released_lock_that_begins_during_a_refused_take_ends(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = await replicas.open()
+    late: list[asyncio.Task[None]] = []
+
+    async def refuse(work: Work) -> bool:
+        late.append(asyncio.create_task(locks.hold(work.work_id)))
+        await asyncio.sleep(0)
+        return False
+
+    monkeypatch.setattr(replicas.engines[0], "begin", refuse)
+    async with locks.open() as lock:
+        assert not await lock.take({"a"})
+    await asyncio.wait_for(late[0], 10)
+
+
 async def test_many_processes_take_turns_and_all_come_through(replicas: Replicas) -> None:
     """Four processes want overlapping tracks at once. No two hold one track, and all get theirs."""
     busy: set[str] = set()
@@ -127,6 +144,6 @@ async def test_many_processes_take_turns_and_all_come_through(replicas: Replicas
             done.append(number)
 
     opened = [await replicas.open() for _ in range(4)]
-    async with asyncio.timeout(150):
+    async with asyncio.timeout(25):
         await asyncio.gather(*(work(number, locks) for number, locks in enumerate(opened)))
     assert sorted(done) == list(range(4))

@@ -99,7 +99,8 @@ class TrackLocks:
                     argument={"work_id": work_id, "reader_queue": self.reader_queue},
                 )
                 if not await self._engine.begin(work):
-                    del self._held[work_id]
+                    # The activity of an earlier lock of this process may wait here by now, if it began late.
+                    self._held.pop(work_id).set()
                     return False
         except ResonanceError as failure:
             _log.warning("tracks are read without the engine's lock", why=failure.message)
