@@ -31,10 +31,10 @@ export class VideoStep {
 
   /** Shows the section where this installation makes videos. */
   async load() {
-    const known = await videos.getVideoCapabilities().catch(() => /** @type {null} */ (null));
-    show(byId("video"), known !== null && !known.unavailable);
+    const known = await videos.getVideoCapabilities().catch((error) => ({ unavailable: "no", reason: error.problem?.reason }));
+    show(byId("video"), !known.unavailable);
     if (this._take) this.offer(this._take);
-    if (!known) return; // without a key every further question would open the key's dialog again
+    if ("reason" in known && known.reason === "KEY_REQUIRED") return; // a further question would open the key's dialog again
     const { buildNarration } = await import("./narration.js");
     this._narration = await buildNarration({
       takeId: () => (this._take?.isWhole ? this._take.requestId : null), onMade: (record) => this.onNarrated(record),
