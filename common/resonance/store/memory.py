@@ -68,7 +68,7 @@ class MemoryStore:
         return None
 
     async def is_answering(self) -> bool:
-        return True  # `MeasuredStore` before it knows
+        return True  # `MeasuredStore`, which stands before this one, follows the requests
 
     async def free_bytes(self) -> int | None:
         return None

@@ -154,7 +154,7 @@ class S3Store:
         )
 
     async def is_answering(self) -> bool:
-        return True  # `MeasuredStore` before it knows
+        return True  # `MeasuredStore`, which stands before this one, follows the requests
 
     async def free_bytes(self) -> int | None:
         return None  # S3 has no such question

@@ -137,24 +137,21 @@ async def test_health_names_every_service(gateway: Gateway) -> None:
     }
 
 
-async def test_health_says_that_the_store_gives_no_answer() -> None:
-    answers = iter([True, False])
-    for expected, code in (("ok", 503), ("away", 503)):  # no service is added: degraded both times
-        is_answering = next(answers)
-        server = RpcServer("127.0.0.1:0")
+@pytest.mark.parametrize(("is_answering", "expected"), [(True, "ok"), (False, "away")])
+async def test_health_says_that_the_store_gives_no_answer(is_answering: bool, expected: str) -> None:
+    async def state() -> bool:
+        return is_answering
 
-        async def state(found: bool = is_answering) -> bool:
-            return found
-
-        server.watch(STORE_ANSWERS, state)
-        await server.start()
-        async with (
-            open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=server.address)) as url,
-            httpx.AsyncClient(base_url=url, timeout=30) as client,
-        ):
-            answer = await client.get("/healthz")
-        await server.stop(0)
-        assert (answer.status_code, answer.json()["store"]) == (code, expected)
+    server = RpcServer("127.0.0.1:0")
+    server.watch(STORE_ANSWERS, state)
+    await server.start()
+    async with (
+        open_gateway(Settings(http_addr="127.0.0.1:0", grpc_addr=server.address)) as url,
+        httpx.AsyncClient(base_url=url, timeout=30) as client,
+    ):
+        answer = await client.get("/healthz")
+    await server.stop(0)
+    assert (answer.status_code, answer.json()["store"]) == (503, expected)  # no service is added: degraded both times
 
 
 async def test_without_its_services_the_gateway_is_ready_and_says_what_is_away() -> None:
